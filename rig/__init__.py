@@ -1,0 +1,1 @@
+"""Hardware-in-the-loop rig for FlexibleLOM adapters and the cards in them."""

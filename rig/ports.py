@@ -1,0 +1,89 @@
+"""What a step may ask of the bench, in the words of the test.
+
+ABCs, because labgrid binds to ABCs and refuses typing.Protocol. Every method raises BenchError and nothing else
+when the bench misbehaves.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+
+from rig.model import Identity, Reading, Reply, Sample, Unit
+
+
+class SupplyPort(abc.ABC):
+    """A bench supply behind its guardian, in rails: `12v`, `3v3`, and `probe` for the bare-board check."""
+
+    @abc.abstractmethod
+    def identity(self) -> Identity:
+        """Who the instrument said it is when the session was opened."""
+
+    @abc.abstractmethod
+    def apply(self, rail: str, voltage_v: float, limit_a: float) -> None:
+        """Set voltage, current limit, OVP and OCP, read them back, then put the rail on."""
+
+    @abc.abstractmethod
+    def off(self, rail: str | None = None) -> None:
+        """Put one rail, or all, off and read back that it is; works from any state."""
+
+    @abc.abstractmethod
+    def read(self) -> Mapping[str, Reading]:
+        """One fresh reading of every rail that is on."""
+
+    @abc.abstractmethod
+    def samples(self, since_s: float) -> Sequence[Sample]:
+        """What the background sampler took after `since_s` (wall clock), oldest first."""
+
+    @abc.abstractmethod
+    def mark(self, label: str) -> float:
+        """Note a step or state in the sample record; returns the wall clock it was noted at."""
+
+
+class HostPort(abc.ABC):
+    """A shell on the test host."""
+
+    @abc.abstractmethod
+    def run(self, command: str, timeout_s: float = 30.0) -> Reply:
+        """Run one shell command (the caller quotes); DeadlineError when it does not come back."""
+
+    @abc.abstractmethod
+    def boot_s(self) -> float:
+        """Seconds from mains on to the login prompt, of the last boot."""
+
+    @abc.abstractmethod
+    def console_text(self) -> str:
+        """What the console printed since mains came on, decoded with replacement."""
+
+
+class PartnerPort(abc.ABC):
+    """The machine at the other end of the cable."""
+
+    @abc.abstractmethod
+    def transfer(
+        self, address: str, port: int, direction: str, duration_s: float, streams: int = 1
+    ) -> Mapping[str, object]:
+        """One iperf3 run against `address`; `direction` is `to_host` or `from_host`; libiperf's own JSON."""
+
+
+class ProbePort(abc.ABC):
+    """Two test leads from the supply's `probe` rail to nets or pins of a bare adapter."""
+
+    @abc.abstractmethod
+    def connect(self, plus: str, minus: str) -> None:
+        """`plus` and `minus` are edge nets (`12V`, `3V3`, `3V3AUX`, `PERST#`, `GND`) or connector pins (`A4`)."""
+
+    @abc.abstractmethod
+    def release(self) -> None: ...
+
+
+class OperatorPort(abc.ABC):
+    """Whoever puts units in: a person at a terminal, or the twin's plug."""
+
+    @abc.abstractmethod
+    def insert(self, unit: Unit, *, bare: bool) -> None:
+        """Put the unit into the slot, or (bare) its adapter alone on the probe fixture; all power must be off."""
+
+    @abc.abstractmethod
+    def remove(self) -> None:
+        """Take out whatever is in; all power must be off."""

@@ -1,0 +1,112 @@
+"""What the model shows a test host, and what a test host tells the model: the seam between the two.
+
+The model (`world.py`) knows joints, cards and currents; a host (`host/`) knows files, kernels and shells.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A base address register: `kind` is `mem32`, `mem64`, `pref64` or `io`."""
+
+    size: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One PCI function as the root port sees it."""
+
+    number: int
+    config: bytes
+    """4096 bytes of configuration space, link status and AER registers as they are now."""
+    bars: Mapping[int, Bar]
+    vpd: bytes
+    driver: str | None
+    """Module that binds to these ids; None: no driver knows them."""
+    correctable: Mapping[str, int] | None
+    """`aer_dev_correctable` counts since boot by kernel name (RxErr, BadTLP ...); None: the kernel has no AER."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetPort:
+    """An Ethernet port the driver would register."""
+
+    name: str
+    """Name after renaming, `ens1f0np0`."""
+    function: int
+    index: int
+    """Port of the function, from 0 (`dev_port`)."""
+    mac: str
+    speed_bps: int | None
+    """Rate the link came up at; None: no carrier."""
+    admin_up: bool
+    speeds_bps: tuple[int, ...]
+    media: str
+    """`RJ45`, `SFP+`, `QSFP+`, `SFP28`."""
+    address: str
+    """IPv4 the cable of this port is reached under on the bench's loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootPort:
+    """The slot's root port."""
+
+    config: bytes
+    correctable: Mapping[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """Everything a test host can see of the slot at one instant."""
+
+    generation: int
+    """Counts up whenever anything below changed."""
+    root_port: RootPort
+    functions: tuple[Function, ...]
+    """Empty: nothing in the slot, or it does not train."""
+    ports: tuple[NetPort, ...]
+    port_types: Mapping[int, str] = field(default_factory=dict)
+    """mlx4 ports (from 1) to `ib` or `eth`; empty: not an mlx4 card."""
+    firmware_version: str = ""
+    """What `ethtool -i` prints as firmware-version."""
+
+
+class Slot(abc.ABC):
+    """What a host may ask of the model and tell it; every method may be called from any thread."""
+
+    @abc.abstractmethod
+    def view(self) -> HostView: ...
+
+    @abc.abstractmethod
+    def host_state(self, state: str) -> None:
+        """`off`, `booting` (the slot's PERST# is released, the card is configured) or `up`."""
+
+    @abc.abstractmethod
+    def set_driver(self, loaded: bool) -> None:
+        """The NIC's module was loaded or removed (it loads by itself at boot)."""
+
+    @abc.abstractmethod
+    def set_port_type(self, port: int, kind: str) -> bool:
+        """mlx4: make a port `eth` or `ib`; False: this firmware cannot."""
+
+    @abc.abstractmethod
+    def set_admin(self, netdev: str, up: bool) -> None:
+        """`ip link set NETDEV up|down`."""
+
+    @abc.abstractmethod
+    def write_config(self, function: int | None, config: bytes) -> None:
+        """A host program wrote configuration space (None: of the root port): apply masks and write-1-to-clear."""
+
+    @abc.abstractmethod
+    def ceiling_bps(self, netdev: str) -> float:
+        """TCP payload the cable and the PCIe link of this port let through, each way; 0: no carrier."""
+
+    @abc.abstractmethod
+    def traffic(self, netdev: str, to_host: bool, busy: bool) -> None:
+        """The cable carries (or stopped carrying) traffic in one direction."""
