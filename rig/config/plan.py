@@ -1,0 +1,110 @@
+"""A plan file: which steps, how long, with which limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from rig.config.limits import LimitSection
+from rig.config.yamlfile import Section, load
+from rig.model import Limit, Step
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+State = Literal["driver", "idle", "tx", "rx", "both"]
+
+
+class Level(Section):
+    """One rung of the bare-board check."""
+
+    voltage_v: Positive
+    limit_a: Positive
+
+
+class ShortCheck(Section):
+    """The bare-board check. Ref: power.md of the project's domain notes, order and levels; docs/steps.md."""
+
+    levels: Annotated[list[Level], Field(min_length=1)] = [
+        Level(voltage_v=0.3, limit_a=0.02),
+        Level(voltage_v=1.0, limit_a=0.05),
+    ]
+    rated_limit_a: Positive | None = 0.02
+    """Last rung: the pair's own rail voltage at this limit; null: not done."""
+    floor_a: Positive = 0.005
+    """Current the supply cannot tell from none: the offset of its readback."""
+    settle_s: NotNegative = 0.05
+
+
+class FirstPower(Section):
+    """The first time a card gets current."""
+
+    inrush_limit_a: Positive = 0.5
+    abort_s: Positive = 0.5
+    """Still in current limit after this: off."""
+    steady_a: Positive = 0.02
+    """Steady: the readings of `window_s` stay within this band, or within 2 % of their mean."""
+    window_s: Positive = 0.3
+    deadline_s: Positive = 10.0
+
+
+class Enumeration(Section):
+    boot_deadline_s: Positive = 180.0
+    aer_window_s: Positive = 5.0
+    """Error counters are read this far apart."""
+
+
+class Firmware(Section):
+    change_port_type: bool = True
+    """Make InfiniBand ports Ethernet where that needs no flashing (mlx4_port1)."""
+    port_type_deadline_s: Positive = 20.0
+
+
+class LinkStep(Section):
+    carrier_deadline_s: Positive = 15.0
+
+
+class Throughput(Section):
+    duration_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    streams: Annotated[int, Field(ge=1, le=64)] = 1
+    min_fraction: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """Of the expected line rate, each way: below is FAIL."""
+    marginal_fraction: Annotated[float, Field(gt=0, le=1)] = 0.90
+
+
+class PowerProfile(Section):
+    states: list[State] = ["driver", "idle", "tx", "rx", "both"]
+    settle_s: NotNegative = 5.0
+    window_s: Positive = 20.0
+
+
+class PlanFile(Section):
+    name: str
+    steps: Annotated[list[str], Field(min_length=1)] = [str(s) for s in Step]
+    short_check: ShortCheck = ShortCheck()
+    first_power: FirstPower = FirstPower()
+    enumeration: Enumeration = Enumeration()
+    firmware: Firmware = Firmware()
+    link: LinkStep = LinkStep()
+    throughput: Throughput = Throughput()
+    power_profile: PowerProfile = PowerProfile()
+    limits: dict[str, LimitSection] = {}
+
+    @field_validator("steps")
+    @classmethod
+    def _known_steps_in_order(cls, steps: list[str]) -> list[str]:
+        known = [str(s) for s in Step]
+        if unknown := [s for s in steps if s not in known]:
+            raise ValueError(f"unknown step {unknown[0]!r} (allowed: {', '.join(known)})")
+        if steps != [s for s in known if s in steps]:
+            raise ValueError(f"steps must be in the order {', '.join(known)}, each once")
+        return steps
+
+    def model_limits(self) -> dict[str, Limit]:
+        return {name: section.to_limit() for name, section in self.limits.items()}
+
+
+def load_plan(path: Path) -> PlanFile:
+    """The plan; ConfigError with file and line when something in it cannot be."""
+    return load(path, PlanFile)

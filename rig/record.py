@@ -1,0 +1,209 @@
+"""The journal of a batch: append-only, on disk before anybody is told.
+
+A batch folder holds `batch.json`, one folder per run and, once it ended, `batch_stop.json`. A run folder holds
+`run.json` (start), `judged.jsonl`, `events.jsonl`, `power.jsonl`, `evidence/`, `firmware/`, and `stop.json`.
+A run without a stop record crashed, and every reader says so. Times are wall clock seconds and ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rig.errors import BenchError, UsageError
+from rig.model import Cause, Judged, Step, Unit, Verdict
+
+SCHEMA = 1
+_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
+_MAX_NAME = 48
+
+
+def safe_name(text: str) -> str:
+    """`text` as part of a file name: no separators, no leading dot, bounded, never empty."""
+    return _UNSAFE.sub("_", text).lstrip(".")[:_MAX_NAME] or "_"
+
+
+def iso(time_s: float) -> str:
+    """Wall clock seconds as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that is known before a run; written first."""
+
+    batch: str
+    batch_id: str
+    bench: str
+    virtual: bool
+    plan: str
+    unit: Unit
+    card: Mapping[str, object]
+    """What a reader wants beside the numbers: title, typ_w, max_w, power_source."""
+    attempt: int
+    versions: Mapping[str, str]
+    instruments: Mapping[str, Mapping[str, str]]
+    hashes: Mapping[str, str]
+
+
+class RunRecord:
+    """The journal of one run; every call is on disk when it returns."""
+
+    def __init__(self, folder: Path, start: Start) -> None:
+        self.folder = _new_folder(folder)
+        self.attempt = start.attempt
+        for sub in ("evidence", "firmware"):
+            (self.folder / sub).mkdir()
+        now = time.time()
+        _write_json(self.folder / "run.json", {"schema": SCHEMA, "run": folder.name, "started": iso(now),
+                    "started_s": now, **_start_row(start)})  # fmt: skip
+
+    def judged(self, step: Step, judged: Iterable[Judged]) -> None:
+        """Append one row a judgement."""
+        rows = [_judged_row(step, self.attempt, j) for j in judged]
+        _append(self.folder / "judged.jsonl", rows)
+
+    def event(self, event: str, **fields: object) -> None:
+        """Append what happened when: `step_start`, `step_end`, `state`, `state_end`, `error`."""
+        _append(self.folder / "events.jsonl", [{"event": event, "time_s": time.time(), **fields}])
+
+    def evidence(self, step: Step, texts: Mapping[str, str]) -> dict[str, str]:
+        """Keep raw texts; returns name to path below the run. A name below `firmware/` is kept there."""
+        kept = {}
+        for name, text in texts.items():
+            where = "firmware" if name.startswith("firmware/") else "evidence"
+            file = f"{safe_name(step)}-{safe_name(name.removeprefix('firmware/'))}"
+            path = _free(self.folder / where / file)
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            kept[name] = f"{where}/{path.name}"
+        return kept
+
+    def stop(
+        self, status: str, verdict: Verdict, failed: Iterable[str], causes: Iterable[Cause], error: str | None
+    ) -> None:
+        """Write the stop record: `finished`, `cancelled` or `error`."""
+        now = time.time()
+        _write_json(self.folder / "stop.json", {"ended": iso(now), "ended_s": now, "status": status, "verdict": verdict,
+                    "failed": list(failed), "causes": [asdict(c) for c in causes], "error": error})  # fmt: skip
+
+
+class BatchRecord:
+    """The folder of a batch, and its own start and stop."""
+
+    def __init__(self, folder: Path, row: Mapping[str, object]) -> None:
+        self.folder = folder
+        _write_json(folder / "batch.json", {"schema": SCHEMA, "started": iso(time.time()), "started_s": time.time(), **row})
+
+    def run(self, start: Start) -> RunRecord:
+        """Open the journal of the next run."""
+        stamp = datetime.now(UTC).strftime("%H%M%S")
+        name = f"{stamp}-{safe_name(start.unit.adapter.serial)}-{safe_name(start.unit.card.serial)}-{start.attempt}"
+        return RunRecord(_free(self.folder / name), start)
+
+    def stop(self, status: str, error: str | None) -> None:
+        now = time.time()
+        _write_json(self.folder / "batch_stop.json", {"ended": iso(now), "ended_s": now, "status": status, "error": error})
+
+
+def batch_folder(out: Path | None, results: Path, name: str) -> tuple[Path, str]:
+    """Where a batch goes, made if needed, and its id; UsageError when it cannot be written to."""
+    now = datetime.now(UTC)
+    batch_id = f"{now:%Y%m%d-%H%M%S}-{safe_name(name)}"
+    folder = out if out is not None else _free(results / f"{now:%Y-%m-%d}" / f"{now:%H%M%S}-{safe_name(name)}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise UsageError(f"{folder}: results cannot be written there: {e.strerror}; name another folder with --out") from e
+    return folder, batch_id
+
+
+def attempts_before(folder: Path, unit: Unit) -> int:
+    """How many runs of this unit the folder already holds."""
+    count = 0
+    for file in folder.glob("*/run.json"):
+        row = _read_json(file)
+        serials = (row.get("adapter", {}).get("serial"), row.get("card", {}).get("serial"))
+        count += serials == (unit.adapter.serial, unit.card.serial)
+    return count
+
+
+def _start_row(start: Start) -> dict[str, object]:
+    unit = start.unit
+    return {
+        "batch": start.batch, "batch_id": start.batch_id, "bench": start.bench, "virtual": start.virtual,
+        "plan": start.plan, "attempt": start.attempt,
+        "adapter": {"design": unit.adapter.design, "serial": unit.adapter.serial,
+                    "jumpers": dict(unit.adapter.jumpers), "mods": list(unit.adapter.mods)},
+        "card": {"model": unit.card.model, "serial": unit.card.serial, **start.card},
+        "versions": dict(start.versions), "instruments": {k: dict(v) for k, v in start.instruments.items()},
+        "hashes": dict(start.hashes),
+    }  # fmt: skip
+
+
+def _judged_row(step: Step, attempt: int, j: Judged) -> dict[str, object]:
+    m, limit = j.measurement, j.limit
+    bounds = {k: getattr(limit, k, None) for k in ("low", "high", "marginal_low", "marginal_high")}
+    return {
+        "step": step, "attempt": attempt, "name": m.name, "value": m.value, "unit": m.unit, **bounds,
+        "one_of": list(limit.one_of) if limit else [], "verdict": j.verdict, "why": j.why, "note": m.note,
+        "time_s": time.time(), "evidence": m.evidence,
+    }  # fmt: skip
+
+
+def _new_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as e:
+        raise BenchError(f"{folder}: the run's folder cannot be made: {e.strerror}") from e
+    return folder
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3` ... that is not taken."""
+    candidate, n = path, 1
+    while candidate.exists():
+        n += 1
+        candidate = path.with_name(f"{path.name}-{n}")
+    return candidate
+
+
+def _append(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    try:
+        with path.open("a", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+    except OSError as e:
+        raise BenchError(f"{path}: the journal cannot be written: {e.strerror}; free the disk, then run again") from e
+
+
+def _write_json(path: Path, row: Mapping[str, object]) -> None:
+    """Whole or not at all: a reader never sees half of it, a power cut leaves the old or the new."""
+    temporary = path.with_name(path.name + ".new")
+    try:
+        with temporary.open("w", encoding="utf-8") as f:
+            json.dump(row, f, indent=1, allow_nan=False)
+            f.flush()
+            os.fsync(f.fileno())
+        temporary.replace(path)
+    except OSError as e:
+        raise BenchError(f"{path}: the journal cannot be written: {e.strerror}; free the disk, then run again") from e
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return row if isinstance(row, dict) else {}
