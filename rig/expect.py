@@ -56,15 +56,16 @@ def narrower(a: Limit, b: Limit) -> Limit:
     """Both limits at once; where they leave nothing, the first one's bounds stand and the reason says so."""
     if a.one_of or b.one_of:
         both = tuple(x for x in a.one_of if x in b.one_of) if a.one_of and b.one_of else a.one_of or b.one_of
-        return replace(a, low=None, high=None, marginal_low=None, marginal_high=None,
-                       one_of=both or a.one_of, why=_why(a, b))  # fmt: skip
+        return replace(
+            a, low=None, high=None, marginal_low=None, marginal_high=None, one_of=both or a.one_of, why=_why(a, b)
+        )
     low, high = _most(a.low, b.low), _least(a.high, b.high)
     if low is not None and high is not None and low > high:
         return replace(a, why=f"{a.why} (contradicts: {b.why})")
-    clip = {"marginal_low": _most(a.marginal_low, b.marginal_low), "marginal_high": _least(a.marginal_high, b.marginal_high)}
-    if _out_of_order(low, clip["marginal_low"], clip["marginal_high"], high):
-        clip = {"marginal_low": None, "marginal_high": None}
-    return Limit(why=_why(a, b), low=low, high=high, **clip)
+    inner_low, inner_high = _most(a.marginal_low, b.marginal_low), _least(a.marginal_high, b.marginal_high)
+    if _out_of_order(low, inner_low, inner_high, high):
+        inner_low = inner_high = None
+    return Limit(_why(a, b), low, high, inner_low, inner_high)
 
 
 def expected_lanes(parts: Parts) -> int | None:
@@ -81,7 +82,10 @@ def _derived(parts: Parts, plan: PlanFile) -> Iterable[tuple[str, Expected]]:
     card = parts.card
     yield "pcie.present", Limit(why="a card that is not seen cannot be used", low=1)
     yield "pcie.id", _same(card.pci_id, f"{card.model} in working order has this id")
-    yield "pcie.subsystem_id", _same(card.subsystem_id, f"the subsystem id tells this model from its siblings ({card.model})")
+    yield (
+        "pcie.subsystem_id",
+        _same(card.subsystem_id, f"the subsystem id tells this model from its siblings ({card.model})"),
+    )
     yield from _pcie_link(parts)
     yield "pcie.functions", "how many functions a card shows depends on its firmware (NPAR, SR-IOV)"
     yield "pcie.driver", _one_of(card.drivers, f"Linux driver of the {card.model}")
@@ -91,14 +95,23 @@ def _derived(parts: Parts, plan: PlanFile) -> Iterable[tuple[str, Expected]]:
 def _pcie_link(parts: Parts) -> Iterable[tuple[str, Expected]]:
     slot, lanes = parts.slot, expected_lanes(parts)
     limits = f"card x{parts.card.lanes}, adapter x{parts.adapter.lanes}, slot x{slot.lanes}"
-    yield "pcie.link.width", (
-        Limit(why=f"the narrowest of {limits}", low=lanes) if lanes else "card file has no lanes (nobody sourced them)"
+    yield (
+        "pcie.link.width",
+        (
+            Limit(why=f"the narrowest of {limits}", low=lanes)
+            if lanes
+            else "card file has no lanes (nobody sourced them)"
+        ),
     )
     gen = None if parts.card.gen is None else min(parts.card.gen, slot.gen)
-    yield "pcie.link.speed_gtps", (
-        Limit(why=f"the slower of card Gen{parts.card.gen} and slot Gen{slot.gen}", low=GENERATION_GTPS[gen])
-        if gen else "card file has no PCIe generation (nobody sourced it)"
-    )  # fmt: skip
+    yield (
+        "pcie.link.speed_gtps",
+        (
+            Limit(why=f"the slower of card Gen{parts.card.gen} and slot Gen{slot.gen}", low=GENERATION_GTPS[gen])
+            if gen
+            else "card file has no PCIe generation (nobody sourced it)"
+        ),
+    )
     both = "compared with what both ends say they can do (Link Capabilities) and the adapter's lanes"
     yield "pcie.link.lanes_missing", Limit(why=both, high=0)
     yield "pcie.link.speed_missing_gtps", Limit(why=both, high=0)
@@ -106,8 +119,13 @@ def _pcie_link(parts: Parts) -> Iterable[tuple[str, Expected]]:
 
 def _ethernet(parts: Parts, plan: PlanFile) -> Iterable[tuple[str, Expected]]:
     card = parts.card
-    yield "link.ports", (
-        Limit(why=f"the {card.model} has {card.ports} ports", low=card.ports) if card.ports else "card file has no port count"
+    yield (
+        "link.ports",
+        (
+            Limit(why=f"the {card.model} has {card.ports} ports", low=card.ports)
+            if card.ports
+            else "card file has no port count"
+        ),
     )
     cabled = min(parts.cabled_ports, card.ports or parts.cabled_ports)
     line = expected_speed_bps(parts)
@@ -121,8 +139,11 @@ def _ethernet(parts: Parts, plan: PlanFile) -> Iterable[tuple[str, Expected]]:
 def _speed(card: Card, parts: Parts, line: float | None) -> Expected:
     if line is None:
         return "card file has no port speeds"
-    return Limit(why=f"the faster rate both ends have: card {card.speeds_bps[-1] / 1e9:g} Gbit/s, "
-                     f"partner {parts.partner_bps / 1e9:g} Gbit/s", low=line)  # fmt: skip
+    return Limit(
+        why=f"the faster rate both ends have: card {card.speeds_bps[-1] / 1e9:g} Gbit/s, "
+        f"partner {parts.partner_bps / 1e9:g} Gbit/s",
+        low=line,
+    )
 
 
 def _throughput(plan: PlanFile, line: float | None) -> Expected:
@@ -130,9 +151,12 @@ def _throughput(plan: PlanFile, line: float | None) -> Expected:
         return "card file has no port speeds"
     t = plan.throughput
     payload = line * TCP_SHARE
-    return Limit(why=f"plan {plan.name}: {t.min_fraction:.0%} of the {payload / 1e9:.2f} Gbit/s of TCP payload that "
-                     f"{line / 1e9:g} Gbit/s Ethernet carries, MARGINAL below {t.marginal_fraction:.0%}",
-                 low=t.min_fraction * payload, marginal_low=max(t.min_fraction, t.marginal_fraction) * payload)  # fmt: skip
+    return Limit(
+        why=f"plan {plan.name}: {t.min_fraction:.0%} of the {payload / 1e9:.2f} Gbit/s of TCP payload that "
+        f"{line / 1e9:g} Gbit/s Ethernet carries, MARGINAL below {t.marginal_fraction:.0%}",
+        low=t.min_fraction * payload,
+        marginal_low=max(t.min_fraction, t.marginal_fraction) * payload,
+    )
 
 
 def _same(value: str | None, why: str) -> Expected:

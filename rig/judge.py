@@ -81,7 +81,7 @@ def _not_measured(name: str, limit: Limit) -> Judged:
 def _verdict(m: Measurement, limit: Limit) -> Verdict:
     if limit.one_of:
         return Verdict.PASS if str(m.value) in limit.one_of else Verdict.FAIL
-    if isinstance(m.value, str):
+    if m.value is None or isinstance(m.value, str):
         return Verdict.FAIL
     if not _within(m.value, limit.low, limit.high):
         return Verdict.FAIL

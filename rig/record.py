@@ -62,8 +62,10 @@ class RunRecord:
         for sub in ("evidence", "firmware"):
             (self.folder / sub).mkdir()
         now = time.time()
-        _write_json(self.folder / "run.json", {"schema": SCHEMA, "run": folder.name, "started": iso(now),
-                    "started_s": now, **_start_row(start)})  # fmt: skip
+        _write_json(
+            self.folder / "run.json",
+            {"schema": SCHEMA, "run": folder.name, "started": iso(now), "started_s": now, **_start_row(start)},
+        )
 
     def judged(self, step: Step, judged: Iterable[Judged]) -> None:
         """Append one row a judgement."""
@@ -90,8 +92,18 @@ class RunRecord:
     ) -> None:
         """Write the stop record: `finished`, `cancelled` or `error`."""
         now = time.time()
-        _write_json(self.folder / "stop.json", {"ended": iso(now), "ended_s": now, "status": status, "verdict": verdict,
-                    "failed": list(failed), "causes": [asdict(c) for c in causes], "error": error})  # fmt: skip
+        _write_json(
+            self.folder / "stop.json",
+            {
+                "ended": iso(now),
+                "ended_s": now,
+                "status": status,
+                "verdict": verdict,
+                "failed": list(failed),
+                "causes": [asdict(c) for c in causes],
+                "error": error,
+            },
+        )
 
 
 class BatchRecord:
@@ -99,7 +111,10 @@ class BatchRecord:
 
     def __init__(self, folder: Path, row: Mapping[str, object]) -> None:
         self.folder = folder
-        _write_json(folder / "batch.json", {"schema": SCHEMA, "started": iso(time.time()), "started_s": time.time(), **row})
+        _write_json(
+            folder / "batch.json",
+            {"schema": SCHEMA, "started": iso(time.time()), "started_s": time.time(), **row},
+        )
 
     def run(self, start: Start) -> RunRecord:
         """Open the journal of the next run."""
@@ -109,7 +124,10 @@ class BatchRecord:
 
     def stop(self, status: str, error: str | None) -> None:
         now = time.time()
-        _write_json(self.folder / "batch_stop.json", {"ended": iso(now), "ended_s": now, "status": status, "error": error})
+        _write_json(
+            self.folder / "batch_stop.json",
+            {"ended": iso(now), "ended_s": now, "status": status, "error": error},
+        )
 
 
 def batch_folder(out: Path | None, results: Path, name: str) -> tuple[Path, str]:
@@ -123,7 +141,9 @@ def batch_folder(out: Path | None, results: Path, name: str) -> tuple[Path, str]
         probe.touch()
         probe.unlink()
     except OSError as e:
-        raise UsageError(f"{folder}: results cannot be written there: {e.strerror}; name another folder with --out") from e
+        raise UsageError(
+            f"{folder}: results cannot be written there: {e.strerror}; name another folder with --out"
+        ) from e
     return folder, batch_id
 
 
@@ -140,24 +160,42 @@ def attempts_before(folder: Path, unit: Unit) -> int:
 def _start_row(start: Start) -> dict[str, object]:
     unit = start.unit
     return {
-        "batch": start.batch, "batch_id": start.batch_id, "bench": start.bench, "virtual": start.virtual,
-        "plan": start.plan, "attempt": start.attempt,
-        "adapter": {"design": unit.adapter.design, "serial": unit.adapter.serial,
-                    "jumpers": dict(unit.adapter.jumpers), "mods": list(unit.adapter.mods)},
+        "batch": start.batch,
+        "batch_id": start.batch_id,
+        "bench": start.bench,
+        "virtual": start.virtual,
+        "plan": start.plan,
+        "attempt": start.attempt,
+        "adapter": {
+            "design": unit.adapter.design,
+            "serial": unit.adapter.serial,
+            "jumpers": dict(unit.adapter.jumpers),
+            "mods": list(unit.adapter.mods),
+        },
         "card": {"model": unit.card.model, "serial": unit.card.serial, **start.card},
-        "versions": dict(start.versions), "instruments": {k: dict(v) for k, v in start.instruments.items()},
+        "versions": dict(start.versions),
+        "instruments": {k: dict(v) for k, v in start.instruments.items()},
         "hashes": dict(start.hashes),
-    }  # fmt: skip
+    }
 
 
 def _judged_row(step: Step, attempt: int, j: Judged) -> dict[str, object]:
     m, limit = j.measurement, j.limit
     bounds = {k: getattr(limit, k, None) for k in ("low", "high", "marginal_low", "marginal_high")}
     return {
-        "step": step, "attempt": attempt, "name": m.name, "value": m.value, "unit": m.unit, **bounds,
-        "one_of": list(limit.one_of) if limit else [], "verdict": j.verdict, "why": j.why, "note": m.note,
-        "time_s": time.time(), "evidence": m.evidence,
-    }  # fmt: skip
+        "step": step,
+        "attempt": attempt,
+        "name": m.name,
+        "value": m.value,
+        "unit": m.unit,
+        **bounds,
+        "one_of": list(limit.one_of) if limit else [],
+        "verdict": j.verdict,
+        "why": j.why,
+        "note": m.note,
+        "time_s": time.time(),
+        "evidence": m.evidence,
+    }
 
 
 def _new_folder(folder: Path) -> Path:

@@ -52,9 +52,12 @@ def load_batch(path: Path, library: Library) -> tuple[BatchFile, tuple[Unit, ...
         units.append(_unit(path, tree, n, entry, library))
         for kind, serial in (("adapter", entry.adapter.serial), ("card", entry.card.serial)):
             if (kind, serial) in seen:
-                raise ConfigError(path, line_of(tree, ("units", n, kind, "serial")),
-                                  f"{kind} serial {serial!r} is already unit {seen[kind, serial] + 1}; "
-                                  f"every {kind} may be in a batch once")  # fmt: skip
+                raise ConfigError(
+                    path,
+                    line_of(tree, ("units", n, kind, "serial")),
+                    f"{kind} serial {serial!r} is already unit {seen[kind, serial] + 1}; "
+                    f"every {kind} may be in a batch once",
+                )
             seen[kind, serial] = n
     return batch, tuple(units)
 

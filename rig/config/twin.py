@@ -54,7 +54,7 @@ class TwinHost(Section):
 
 
 class TwinPsu(Section):
-    model: str = "DP832"
+    model: Literal["DP832", "SPD3303X-E"] = "DP832"
 
 
 class Fault(Section):
@@ -67,7 +67,7 @@ class Fault(Section):
 
 
 class TwinFile(Section):
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0)] = 1
     psu: TwinPsu = TwinPsu()
     host: TwinHost = TwinHost()
     adapters: dict[Serial, TwinAdapter] = {}

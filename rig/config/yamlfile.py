@@ -84,14 +84,18 @@ def _first_line(tree: Any) -> int | None:
 def _real_keys(tree: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """`loc` without what pydantic adds for unions and `[key]`."""
     kept: list[int | str] = []
-    node = tree
+    node: Any = tree
     for key in loc:
-        if (isinstance(node, dict) and key in node) or (isinstance(node, list) and isinstance(key, int)):
+        if isinstance(node, dict | list) and _has(node, key):
             kept.append(key)
-            node = node[key]
+            node = node[key]  # type: ignore[index]  # a list only gets here with an int
         elif key is loc[-1] and key != "[key]":
             kept.append(key)
     return tuple(kept)
+
+
+def _has(node: dict[Any, Any] | list[Any], key: int | str) -> bool:
+    return key in node if isinstance(node, dict) else isinstance(key, int)
 
 
 def _sentence(error: Any, loc: tuple[int | str, ...], schema: type[BaseModel]) -> str:

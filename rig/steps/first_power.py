@@ -8,21 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from rig.config.bench import SetPoint
 from rig.config.plan import FirstPower
 from rig.model import Findings, Measurement, Reading, Sample
 from rig.ports import SupplyPort
 
 _POLL_S = 0.02
 _STEADY_SHARE = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class SetPoint:
-    """A rail's voltage and running current limit."""
-
-    voltage_v: float
-    limit_a: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +45,11 @@ def measure(supply: SupplyPort, rails: Mapping[str, SetPoint], plan: FirstPower)
 
 
 def _watch(
-    supply: SupplyPort, rails: Mapping[str, SetPoint], start_s: float, plan: FirstPower, sleep: Callable[[float], None] = time.sleep
+    supply: SupplyPort,
+    rails: Mapping[str, SetPoint],
+    start_s: float,
+    plan: FirstPower,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Ramp]:
     """Follow the samples until every rail is steady, one limits too long, or the deadline is over."""
     deadline = time.monotonic() + plan.deadline_s
@@ -83,12 +81,12 @@ def _trace(samples: Sequence[Sample], rail: str) -> list[Reading]:
 
 def _limiting_s(trace: Sequence[Reading], point: SetPoint) -> float:
     """Sum of the intervals that both begin and end in limit."""
-    pairs = zip(trace, trace[1:], strict=False)
+    pairs = pairwise(trace)
     return sum(b.time_s - a.time_s for a, b in pairs if is_limiting(a, point) and is_limiting(b, point))
 
 
 def _charge(trace: Sequence[Reading]) -> float:
-    pairs = zip(trace, trace[1:], strict=False)
+    pairs = pairwise(trace)
     return sum((a.current_a + b.current_a) / 2 * (b.time_s - a.time_s) for a, b in pairs)
 
 
@@ -111,7 +109,12 @@ def _measurements(rail: str, ramp: Ramp, plan: FirstPower) -> list[Measurement]:
     return [
         Measurement(f"rail.{rail}.limiting_s", ramp.limiting_s, "s"),
         Measurement(f"rail.{rail}.inrush_charge_c", ramp.charge_c, "C"),
-        Measurement(f"rail.{rail}.settle_s", ramp.settle_s, "s", "" if ramp.settle_s is not None else "not steady in time"),
+        Measurement(
+            f"rail.{rail}.settle_s",
+            ramp.settle_s,
+            "s",
+            "" if ramp.settle_s is not None else "not steady in time",
+        ),
         Measurement(f"rail.{rail}.voltage_v", last.voltage_v if last else None, "V", "" if last else gone),
         Measurement(f"rail.{rail}.current_a", last.current_a if last else None, "A", "" if last else gone),
     ]

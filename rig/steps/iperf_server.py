@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import time
 from collections.abc import Iterator
 
-from rig.errors import BenchError, DeadlineError
+from rig.errors import BenchError, DeadlineError, ReplyError
 from rig.ports import HostPort
 
-_PIDFILE = "/run/rig-iperf3.pid"
 _START_S = 5.0
+_PATH = re.compile(r"^/[\w./-]+$", re.MULTILINE)
 
 
 @contextlib.contextmanager
 def serving(host: HostPort, port: int) -> Iterator[None]:
     """`iperf3 -s` listens on `port` of the test host inside the block and is gone after it."""
-    reply = host.run(f"iperf3 -s -D -p {port:d} -I {shlex.quote(_PIDFILE)}")
+    pidfile = shlex.quote(_pidfile(host))
+    reply = host.run(f"iperf3 -s -D -p {port:d} -I {pidfile}")
     if reply.code != 0:
-        raise BenchError(f"test host: {reply.command!r} ended with {reply.code}: {reply.text.strip()[-200:]!r}; install iperf3 on it")
+        raise BenchError(
+            f"test host: {reply.command!r} ended with {reply.code}: {reply.text.strip()[-200:]!r}; install iperf3 on it"
+        )
     try:
         _await_listening(host, port)
         yield
     finally:
-        host.run(f"kill $(tr -d '\\000' <{shlex.quote(_PIDFILE)}) 2>/dev/null; rm -f {shlex.quote(_PIDFILE)}")
+        host.run(f"kill $(tr -d '\\000' <{pidfile}) 2>/dev/null; rm -f {pidfile}")
+
+
+def _pidfile(host: HostPort) -> str:
+    reply = host.run("mktemp")
+    found = _PATH.search(reply.text)
+    if reply.code != 0 or not found:
+        raise ReplyError("test host", "mktemp", reply.text.strip()[-200:], "it needs a writable /tmp")
+    return found[0]
 
 
 def _await_listening(host: HostPort, port: int) -> None:

@@ -1,0 +1,152 @@
+"""Whoever puts units in and holds the test leads: the twin's plug over HTTP, or a person at a terminal."""
+
+import os
+import select
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import attr
+import requests
+from labgrid import target_factory
+from labgrid.driver import Driver
+
+from rig.bench.edge import edge, reason
+from rig.bench.resources import OperatorPlug, OperatorTerminal
+from rig.errors import BenchError, DeadlineError, ReplyError, UsageError
+from rig.model import Unit
+from rig.ports import OperatorPort, ProbePort
+
+HTTP_S = (2.0, 10.0)
+SAID_MAX = 500
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class OperatorPlugDriver(Driver, OperatorPort, ProbePort):
+    """The twin's operator; what it refuses comes back in its own words, as a BenchError."""
+
+    bindings = {"plug": OperatorPlug}
+
+    def insert(self, unit: Unit, *, bare: bool) -> None:
+        """Put the unit into the slot, or (bare) its adapter alone on the fixture; all power must be off."""
+        adapter: dict[str, Any] = {"design": unit.adapter.design, "serial": unit.adapter.serial}
+        if unit.adapter.jumpers:
+            adapter["jumpers"] = dict(unit.adapter.jumpers)
+        if unit.adapter.mods:
+            adapter["mods"] = list(unit.adapter.mods)
+        card = None if bare else {"model": unit.card.model, "serial": unit.card.serial}
+        self._post("insert", {"adapter": adapter, "card": card, "bare": bare})
+
+    def remove(self) -> None:
+        """Take out whatever is in; all power must be off."""
+        self._post("remove", {})
+
+    def connect(self, plus: str, minus: str) -> None:
+        """Put the test leads on two nets or pins of the bare adapter."""
+        self._post("probe", {"plus": plus, "minus": minus})
+
+    def release(self) -> None:
+        """Take the test leads off."""
+        self._post("release", {})
+
+    def look(self) -> str:
+        """Where the operator is; BenchError when nobody is there."""
+        with edge(self._device, "look", "is the twin running?"):
+            reply = requests.get(f"{self.plug.url}/", timeout=HTTP_S)
+        self._said(reply, "look")
+        return self._device
+
+    @property
+    def _device(self) -> str:
+        return f"operator plug {self.plug.url}"
+
+    def _post(self, action: str, told: Mapping[str, Any]) -> None:
+        with edge(self._device, action, "is the twin running?"):
+            reply = requests.post(f"{self.plug.url}/{action}", json=told, timeout=HTTP_S)
+        self._said(reply, action)
+
+    def _said(self, reply: requests.Response, asked: str) -> Mapping[str, Any]:
+        try:
+            said = reply.json()
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise ReplyError(self._device, asked, reply.text[:SAID_MAX], "that is no operator plug")
+        if not reply.ok:
+            raise BenchError(f"{self._device}: {asked}: {said.get('error', f'refused with {reply.status_code}')}")
+        return said
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
+    """A person, told what to do at a terminal; DeadlineError when nobody presses Enter in `patience_s`."""
+
+    bindings = {"terminal": OperatorTerminal}
+    patience_s = attr.ib(default=3600.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+
+    def insert(self, unit: Unit, *, bare: bool) -> None:
+        """Ask for the unit in the slot, or (bare) its adapter alone on the probe fixture."""
+        adapter = f"adapter {unit.adapter.serial} ({unit.adapter.design})"
+        if bare:
+            self._ask(f"put {adapter}, without a card, on the probe fixture")
+        else:
+            self._ask(
+                "all power is off; wait until the standby LED of the mainboard is out",
+                f"put {adapter} with card {unit.card.serial} ({unit.card.model}) into the slot",
+                "put a cable into every port",
+            )
+
+    def remove(self) -> None:
+        """Ask for an empty slot and fixture."""
+        self._ask("wait until the standby LED of the mainboard is out", "take the adapter and its card out")
+
+    def connect(self, plus: str, minus: str) -> None:
+        """Ask for the test leads on two nets or pins."""
+        self._ask(f"red lead to {plus}, black to {minus}")
+
+    def release(self) -> None:
+        """Ask for both leads off the board."""
+        self._ask("both leads off the board")
+
+    def look(self) -> str:
+        """Where the operator is; UsageError when there is no terminal."""
+        os.close(self._open())
+        return f"a person at {self.terminal.device}"
+
+    def _ask(self, *todo: str) -> None:
+        # a serial number from a file may hold escape sequences, which a terminal would obey
+        lines = [printable(line) for line in todo]
+        tty = self._open()
+        try:
+            os.write(tty, ("\n" + "\n".join(f"  - {line}" for line in lines) + "\n  then press Enter: ").encode())
+            self._await_enter(tty, lines[-1])
+        finally:
+            os.close(tty)
+
+    def _open(self) -> int:
+        try:
+            return os.open(self.terminal.device, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as e:
+            raise UsageError(
+                f"operator: there is no terminal to ask at ({self.terminal.device}: {reason(e)}); "
+                "run the rig from a terminal, or give the bench another operator"
+            ) from e
+
+    def _await_enter(self, tty: int, awaited: str) -> None:
+        end_s = time.monotonic() + self.patience_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            if not select.select([tty], [], [], left_s)[0]:
+                break
+            typed = os.read(tty, 1024)
+            if not typed:
+                raise UsageError("operator: the terminal was closed; start again from an open one")
+            if b"\n" in typed or b"\r" in typed:
+                return
+        raise DeadlineError("operator", f"Enter after {awaited!r}", self.patience_s, "nothing typed")
+
+
+def printable(text: str) -> str:
+    """`text` with everything that a terminal would obey, or that cannot be seen, written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,54 @@
+"""The plugs of a running twin put into a bench file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from rig.bench.envfile import entries
+from rig.config.bench import TARGET, load_bench_file
+
+PREFIX = 24
+
+
+def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
+    """A copy of the bench file at `out`, its resources pointing at `plugs` (as the twin prints them).
+
+    What the bench file has no resource for is left out; the copy is `virtual` and starts no twin of its own.
+    """
+    _, tree = load_bench_file(bench_path)
+    target = tree["targets"][TARGET]
+    found = _arguments(plugs)
+    for entry in entries(target, "resources"):
+        for name, value in found.get(entry.cls, {}).items():
+            _node(tree, entry.loc)[name] = value
+    options = target["options"]
+    options.pop("twin", None)
+    options["virtual"] = True
+    options["ports"] = [{"address": f"{ip}/{PREFIX}"} for ip in plugs["ports"]]
+    options["iperf3_port"] = plugs["iperf3_port"]
+    tree["imports"] = [_absolute(bench_path, name) for name in tree["imports"]]
+    with out.open("w", encoding="utf-8") as file:
+        YAML(typ="rt").dump(tree, file)
+    return out
+
+
+def _arguments(plugs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    host, port = plugs["console"]
+    return {
+        "NetworkPowerPort": {"model": "shelly_gen2", "host": plugs["mains"], "index": 0},
+        "NetworkSerialPort": {"host": host, "port": port, "protocol": "raw"},
+        "VisaInstrument": {"address": plugs["supply"]},
+        "OperatorPlug": {"url": plugs["operator"]},
+    }
+
+
+def _node(tree: Any, loc: tuple[int | str, ...]) -> Any:
+    for key in loc:
+        tree = tree[key]
+    return tree
+
+
+def _absolute(bench_path: Path, name: str) -> str:
+    return str((bench_path.parent / name).resolve()) if name.endswith(".py") else name

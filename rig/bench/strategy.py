@@ -1,0 +1,194 @@
+"""The one place that knows the order in which the slot comes up and goes down.
+
+Up: rails, then the host. Down: the host, then the rails. Rails that stay up under a host that is off feed it
+through PERST#, WAKE#, REFCLK and the lanes' protection diodes; a host without its rails drives a dead card.
+"""
+
+import contextlib
+import enum
+import time
+from collections.abc import Callable
+
+import attr
+from labgrid import step, target_factory
+from labgrid.binding import BindingState
+from labgrid.driver import ShellDriver
+from labgrid.protocol import PowerProtocol
+from labgrid.strategy import Strategy, StrategyError, never_retry
+
+from rig.bench import mains
+from rig.bench.console import DrainedSerialDriver
+from rig.bench.edge import edge
+from rig.config.bench import SetPoint, SetPoints
+from rig.errors import BenchError, RigError, UsageError
+from rig.ports import HostPort, SupplyPort
+
+
+class Status(enum.Enum):
+    """A ladder; `unknown` is below it."""
+
+    unknown = 0
+    off = 1
+    rails = 2
+    powered = 3
+    shell = 4
+
+
+NO_LOGIN = "look at console.log for how far it booted, and at 'login_prompt' and 'prompt' in the bench file"
+LADDER = (Status.off, Status.rails, Status.powered, Status.shell)
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class SlotStrategy(Strategy):
+    """Brings the slot up rung by rung; down always goes through off.
+
+    `rails` are the set points; if not given, those of the bench file's `options:`.
+    `discharge_s` is how long the host keeps its standby voltage after its mains went off.
+    """
+
+    bindings = {
+        "mains": PowerProtocol,
+        "supply": SupplyPort,
+        "console": DrainedSerialDriver,
+        "shell": ShellDriver,
+        "host": HostPort,
+    }
+    rails = attr.ib(default=None, metadata={"schema": SetPoints})
+    discharge_s = attr.ib(default=0.0, validator=[attr.validators.instance_of(float), attr.validators.ge(0)])
+    status = attr.ib(default=Status.unknown, init=False)
+
+    @step(args=["status"])
+    def transition(self, status: Status | str) -> None:
+        """Go to a rung; `off` is switched and verified even if it is off already.
+
+        BenchError when the bench fails; `status` then says how far it came. Never retries: every later call
+        raises that failure again, until `fresh_start()`.
+        """
+        try:
+            self._climb(_rung(status))
+        except StrategyError as e:
+            if isinstance(e.__cause__, RigError):
+                raise e.__cause__ from e.__cause__.__cause__
+            raise
+
+    def safe_off(self) -> None:
+        """Off from any state, a broken one included; every source is tried, then what failed is raised."""
+        faults: list[RigError] = []
+        was, self.status = self.status, Status.unknown
+        # an ExitStack goes on after a Ctrl-C too; last in, first out
+        with contextlib.ExitStack() as each:
+            each.callback(self._tried, self._rails_off, faults)
+            each.callback(self._tried, self._mains_off, faults)
+            each.callback(self._tried, self._leave_host, faults)
+        if faults:
+            raise BenchError("the bench may not be off: " + "; ".join(str(f) for f in faults)) from faults[0]
+        self._discharge(was)
+        self.status = Status.off
+
+    def boot_empty(self) -> None:
+        """Off, then the host up to its login with the rails off; only for a slot without a unit."""
+        self.status = Status.unknown
+        self._to_off()
+        self._to_powered()
+        self._to_shell()
+
+    def fresh_start(self) -> None:
+        """Let the next unit be tried after a failure; UsageError unless `safe_off()` found everything off.
+
+        The supply is opened anew at its next use: a trip of its guardian holds for as long as that lives.
+        """
+        if self.status is not Status.off:
+            raise UsageError(f"a fresh start needs the bench off, it is {self.status.name}; safe_off() first")
+        self.target.deactivate(self.supply)
+        self.broken = None
+
+    def force(self, status: Status | str) -> None:
+        """Refused: nobody can vouch for a state that the rig did not bring about."""
+        raise UsageError(f"the bench cannot be declared {status}; drop --lg-initial-state")
+
+    def touched(self) -> bool:
+        """Whether anything that can energise the slot was ever opened."""
+        return any(source.state is BindingState.active for source in (self.mains, self.supply))
+
+    def set_points(self) -> dict[str, SetPoint]:
+        """Rail to set point, in the order in which they come on."""
+        given = self.rails
+        if given is None and self.target.env is not None:
+            given = self.target.env.config.get_target_option(self.target.name, "rails", {})
+        return SetPoints.model_validate(given or {}).by_name()
+
+    @never_retry
+    def _climb(self, to: Status) -> None:
+        for rung in self._rungs(to):
+            _CLIMB[rung](self)
+            self.status = rung
+
+    def _rungs(self, to: Status) -> tuple[Status, ...]:
+        top = LADDER.index(to)
+        here = LADDER.index(self.status) if self.status in LADDER else -1
+        # a step may have put a rail on by itself, under a status of off: off is always switched
+        if here > top or to is Status.off:
+            here = -1
+        return LADDER[here + 1 : top + 1]
+
+    def _to_off(self) -> None:
+        self._leave_host()
+        self._mains_off()
+        self._rails_off()
+        self._discharge(self.status)
+
+    def _discharge(self, was: Status) -> None:
+        if was is not Status.off:
+            time.sleep(self.discharge_s)
+
+    def _to_rails(self) -> None:
+        self.target.activate(self.supply)
+        for rail, point in self.set_points().items():
+            self.supply.apply(rail, point.voltage_v, point.limit_a)
+
+    def _to_powered(self) -> None:
+        self.target.activate(self.console)
+        self.console.revive()
+        self.console.mark()
+        mains.switch(self.mains, on=True)
+
+    def _to_shell(self) -> None:
+        with edge("test host", f"a login on {self.console.address}", NO_LOGIN, self.console.tail):
+            self.target.activate(self.host)
+
+    def _leave_host(self) -> None:
+        for driver in (self.host, self.shell):
+            self.target.deactivate(driver)
+
+    def _mains_off(self) -> None:
+        with edge("mains switch", "open"):
+            self.target.activate(self.mains)
+        mains.switch(self.mains, on=False)
+
+    def _rails_off(self) -> None:
+        self.target.activate(self.supply)
+        self.supply.off()
+
+    def _tried(self, turn_off: Callable[[], None], faults: list[RigError]) -> None:
+        try:
+            with edge("bench", turn_off.__name__.strip("_").replace("_", " ")):
+                turn_off()
+        except RigError as e:
+            faults.append(e)
+
+
+_CLIMB = {
+    Status.off: SlotStrategy._to_off,
+    Status.rails: SlotStrategy._to_rails,
+    Status.powered: SlotStrategy._to_powered,
+    Status.shell: SlotStrategy._to_shell,
+}
+
+
+def _rung(status: Status | str) -> Status:
+    known = {s.name: s for s in LADDER}
+    name = status.name if isinstance(status, Status) else status
+    if name not in known:
+        raise UsageError(f"no way to {name!r}; the rungs are {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,115 @@
+"""The bench supply, through its guardian."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attr
+from labgrid import target_factory
+from labgrid.driver import Driver
+
+from rig.bench.resources import VisaInstrument
+from rig.config.bench import Wiring
+from rig.errors import UsageError
+from rig.guard.client import GuardClient, GuardConfig, RailConfig
+from rig.model import Identity, Reading, Sample
+from rig.ports import SupplyPort
+
+
+@target_factory.reg_driver
+@attr.s(eq=False)
+class GuardedSupplyDriver(Driver, SupplyPort):
+    """A SupplyPort whose session belongs to a guardian process; every output is off before and after.
+
+    `rails` wires rails to channels with ceilings. `log_dir` gets the guardian's own record; None: a folder
+    that goes when the driver is deactivated.
+    """
+
+    bindings = {"instrument": VisaInstrument}
+    rails = attr.ib(validator=attr.validators.instance_of(dict), metadata={"schema": Wiring})
+    heartbeat_s = attr.ib(default=1.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+    timeout_s = attr.ib(default=2.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+
+    def __attrs_post_init__(self):
+        super().__attrs_post_init__()
+        self.log_dir: Path | None = None
+        self._client: GuardClient | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def on_activate(self):
+        log_dir = self.log_dir
+        if log_dir is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="rig-guard-")
+            log_dir = Path(self._scratch.name)
+        try:
+            log_dir.mkdir(parents=True, exist_ok=True)
+            self._client = GuardClient.start(self.config(), log_dir)
+        except BaseException:
+            self._close()
+            raise
+
+    def on_deactivate(self):
+        self._close()
+
+    def config(self) -> GuardConfig:
+        """What the guardian is told."""
+        where = self.instrument
+        wiring = Wiring.model_validate(self.rails)
+        rails = {name: RailConfig(r.channel, r.max_voltage_v, r.max_current_a) for name, r in wiring.by_name().items()}
+        return GuardConfig(
+            address=where.address,
+            model=where.model,
+            dialect=where.dialect,
+            backend=where.backend,
+            rails=rails,
+            heartbeat_s=self.heartbeat_s,
+            timeout_s=self.timeout_s,
+        )
+
+    def identity(self) -> Identity:
+        """Who the instrument said it is when the session was opened."""
+        return self._guardian.identity()
+
+    def apply(self, rail: str, voltage_v: float, limit_a: float) -> None:
+        """Set and read back, then put the rail on; BenchError above its ceilings, TripError after a trip."""
+        self._guardian.apply(rail, voltage_v, limit_a)
+
+    def off(self, rail: str | None = None) -> None:
+        """Put one rail, or all, off and read back that it is."""
+        self._guardian.off(rail)
+
+    def read(self) -> Mapping[str, Reading]:
+        """One fresh reading of every rail that is on."""
+        return self._guardian.read()
+
+    def samples(self, since_s: float) -> Sequence[Sample]:
+        """What the background sampler took after `since_s` (wall clock), oldest first."""
+        return self._guardian.samples(since_s)
+
+    def mark(self, label: str) -> float:
+        """Note a step or state in the sample record; returns the wall clock it was noted at."""
+        return self._guardian.mark(label)
+
+    def record(self, path: Path | None) -> None:
+        """Append every sample from now on to `path` (JSON lines); None: to no file."""
+        self._guardian.record(path)
+
+    def burn(self, on: bool) -> None:
+        """While a firmware burn runs, a lost rig is an alarm and no reason to cut the power."""
+        self._guardian.burn(on)
+
+    @property
+    def _guardian(self) -> GuardClient:
+        if self._client is None:
+            raise UsageError("supply: asked before it was opened; activate the driver first")
+        return self._client
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        scratch, self._scratch = self._scratch, None
+        try:
+            if client is not None:
+                client.close()  # off and verified, before the guardian ends
+        finally:
+            if scratch is not None:
+                scratch.cleanup()

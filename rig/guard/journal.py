@@ -1,0 +1,91 @@
+"""What the guardian writes: events always, samples when told where; no failed write stops the guarding."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from rig.errors import BenchError
+from rig.guard.wire import sample_row
+from rig.model import Sample
+
+EVENTS = "guard.jsonl"
+
+
+class Journal:
+    """Events go to `guard.jsonl` in the log folder and, while recording, also beside the samples."""
+
+    def __init__(self, log_dir: Path, now: Callable[[], float]) -> None:
+        self._events = log_dir / EVENTS
+        self._now = now
+        self._path: Path | None = None
+        self._file: TextIO | None = None
+        self._fault: str | None = None
+
+    def record(self, path: Path | None) -> None:
+        """Append samples to `path` from now on, or stop; BenchError when it cannot, or could not so far."""
+        fault = self._close()
+        if path is not None:
+            self._fault = None
+            try:
+                self._file = path.open("a", encoding="utf-8")
+            except OSError as e:
+                raise BenchError(f"{path}: power samples cannot be written: {e.strerror}") from e
+            self._path = path
+        elif fault is not None:
+            raise BenchError(fault)
+
+    def event(self, name: str, **fields: object) -> None:
+        """Append what happened; a disk that takes nothing is told on standard error."""
+        row = json.dumps({"event": name, "time_s": self._now(), **fields}) + "\n"
+        beside = [self._path.with_name(EVENTS)] if self._path else []
+        for path in dict.fromkeys([self._events, *beside]):
+            try:
+                with path.open("a", encoding="utf-8") as f:
+                    f.write(row)
+            except OSError as e:
+                sys.stderr.write(f"{path}: {e.strerror}: {row}")
+
+    def sample(self, sample: Sample) -> None:
+        """Append one sample while recording."""
+        if self._file is not None:
+            self._append(sample_row(sample))
+
+    def mark(self, label: str) -> float:
+        """Append a label with the wall clock it returns; BenchError when samples were lost."""
+        time_s = self._now()
+        if self._file is not None:
+            self._append({"time_s": time_s, "rails": {}, "mark": label})
+        if self._fault is not None:
+            raise BenchError(self._fault)
+        return time_s
+
+    def close(self) -> None:
+        self._close()
+
+    def _append(self, row: dict[str, object]) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(json.dumps(row, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as e:
+            text = (
+                f"{self._path}: power samples cannot be written: {e.strerror}; free the disk, then run again"
+            )
+            self._close()
+            self._fault = text
+            self.event("record_failed", text=text)
+
+    def _close(self) -> str | None:
+        """Stop recording; returns what went wrong while it was going on."""
+        file, self._file, self._path = self._file, None, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as e:
+                self._fault = f"{file.name}: power samples cannot be written: {e.strerror}"
+        return self._fault

@@ -1,0 +1,211 @@
+"""The guardian's process: requests first, then a sample, then whether anybody is still there.
+
+Started by `client.GuardClient.start` with its config on stdin and one end of a socket pair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rig.errors import BenchError, RigError
+from rig.guard import supply, wire
+from rig.guard.config import GuardConfig
+from rig.guard.guardian import Guardian
+from rig.guard.journal import Journal
+from rig.guard.wire import Row
+
+_IDLE_S = 0.1
+_SEND_S = 2.0
+
+
+def wall_clock() -> Callable[[], float]:
+    """Wall clock seconds that never step back: read once, then counted on."""
+    offset = time.time() - time.monotonic()
+    return lambda: round(time.monotonic() + offset, 6)
+
+
+class Process:
+    """The loop around one guardian; ends with all outputs off, or says loudly that they are not."""
+
+    def __init__(
+        self, config: GuardConfig, sock: socket.socket, guardian: Guardian, journal: Journal
+    ) -> None:
+        self._config, self._sock, self._guardian, self._journal = config, sock, guardian, journal
+        self._lines = wire.Lines(sock)
+        self._open = True
+        self._closing = False
+        self._terminated = False
+        self._heard_s = time.monotonic()
+        self._lost_s: float | None = None
+
+    def terminate(self, *_: object) -> None:
+        """Signal handler: whoever asks politely gets what a lost client gets."""
+        self._terminated = True
+
+    def run(self) -> bool:
+        """Serve until there is nobody to serve; True when all outputs are verified off."""
+        reason = "the guardian failed"
+        self._heard_s = time.monotonic()
+        try:
+            # judged right after serving: heartbeats that wait unread must not count as missing
+            while (found := self._served()) is None:
+                self._guardian.tick()
+            reason = found
+        finally:
+            off = self._all_off(reason)
+        return off
+
+    def _served(self) -> str | None:
+        self._serve()
+        return self._why_end()
+
+    def _serve(self) -> None:
+        wait_s = self._guardian.wait_s()
+        wait_s = _IDLE_S if wait_s is None else min(wait_s, _IDLE_S)
+        if not self._open:
+            time.sleep(wait_s)
+            return
+        # everything that is already there, so that a heartbeat is never judged by an old one
+        while self._open and wire.readable(self._sock, wait_s):
+            self._receive()
+            wait_s = 0.0
+
+    def _receive(self) -> None:
+        rows = self._lines.receive()
+        if rows is None:
+            self._open = False
+            return
+        self._heard_s = time.monotonic()
+        for row in rows:
+            if row["do"] != "ping":
+                self._answer(row)
+
+    def _answer(self, row: Row) -> None:
+        try:
+            result = self._do(row["do"], row["args"])
+        except RigError as e:
+            self._send({"id": row["id"], "error": wire.error_row(e)})
+        else:
+            self._send({"id": row["id"], "ok": result})
+
+    def _do(self, what: str, args: dict[str, Any]) -> object:
+        guardian = self._guardian
+        match what:
+            case "read":
+                return wire.sample_row(guardian.read(), at=True)
+            case "samples":
+                return [wire.sample_row(s, at=True) for s in guardian.samples(**args)]
+            case "record":
+                guardian.record(Path(args["path"]) if args["path"] is not None else None)
+                return None
+            case "tripped":
+                return guardian.tripped
+            case "close":
+                self._close()
+                return None
+            case "apply" | "off" | "mark" | "burn" | "accuracy":
+                return getattr(guardian, what)(**args)
+        raise BenchError(f"the guardian does not know {what!r}: client and guardian differ in version")
+
+    def _close(self) -> None:
+        if self._guardian.burning:
+            raise BenchError(
+                "firmware is being burned: the guardian stays on guard and keeps the outputs on for up to "
+                f"{self._config.burn_max_s:g} s"
+            )
+        self._closing = True
+        self._guardian.all_off("closed")
+
+    def _send(self, row: Row) -> None:
+        try:
+            wire.send(self._sock, row)
+        except OSError:
+            self._open = False
+
+    # --- is anybody there ---------------------------------------------------------------------------------
+
+    def _why_end(self) -> str | None:
+        """The reason to switch off and end; None: go on."""
+        if self._closing:
+            return "closed"
+        lost = self._why_lost()
+        if lost is None:
+            self._found_again()
+            return None
+        if not self._guardian.burning:
+            return lost
+        return self._lost_in_burn(lost)
+
+    def _why_lost(self) -> str | None:
+        if self._terminated:
+            return "the guardian was asked to end (SIGTERM)"
+        if not self._open:
+            return "the client ended without closing"
+        if (quiet_s := time.monotonic() - self._heard_s) > self._config.heartbeat_s:
+            return f"heartbeat lost: nothing from the client for {quiet_s:.1f} s"
+        return None
+
+    def _found_again(self) -> None:
+        if self._lost_s is not None:
+            self._lost_s = None
+            self._journal.event("client_back")
+
+    def _lost_in_burn(self, lost: str) -> str | None:
+        now = time.monotonic()
+        if self._lost_s is None:
+            self._lost_s = now
+            self._journal.event("alarm", text=f"{lost}; firmware is being burned, outputs stay on")
+        if now - self._lost_s > self._config.burn_max_s:
+            return f"{lost}, and the burn had {self._config.burn_max_s:g} s more"
+        return None
+
+    def _all_off(self, reason: str) -> bool:
+        try:
+            self._guardian.all_off(reason)
+        except BenchError as e:
+            self._send({"bye": f"{reason}; {e}"})
+            return False
+        self._send({"bye": f"{reason}; outputs verified off"})
+        return True
+
+
+def main(fd: int, log_dir: Path) -> int:
+    """Guard what the config on stdin says, for the client on socket `fd`.
+
+    Exit code 0: outputs verified off; 1: they may be on; 3: it could not start.
+    """
+    # Ctrl-C and a closed terminal are the client's business; the guardian sees the client go
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    with socket.socket(fileno=fd) as sock:
+        sock.settimeout(_SEND_S)
+        now = wall_clock()
+        journal = Journal(log_dir, now)
+        try:
+            process = _started(sock, journal, now)
+        except RigError as e:
+            journal.event("not_started", text=str(e))
+            with contextlib.suppress(OSError):
+                wire.send(sock, {"id": 0, "error": wire.error_row(e)})
+            return 3
+        return 0 if process.run() else 1
+
+
+def _started(sock: socket.socket, journal: Journal, now: Callable[[], float]) -> Process:
+    """The process with its supply identified and off, the client told so."""
+    config = GuardConfig.from_json(sys.stdin.read())
+    guardian = Guardian(config, supply.opened(config, now), journal)
+    process = Process(config, sock, guardian, journal)
+    signal.signal(signal.SIGTERM, process.terminate)
+    identity = guardian.start()
+    with contextlib.suppress(OSError):
+        wire.send(sock, {"id": 0, "ok": asdict(identity)})
+    return process

@@ -1,0 +1,79 @@
+"""JSON lines over the socket between client and guardian, and errors that keep their class on the way."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from rig import errors
+from rig.errors import BenchError, RigError
+from rig.model import Reading, Sample
+
+Row = dict[str, Any]
+_CHUNK = 65536
+
+
+class Lines:
+    """The rows that arrive on a socket, however the bytes are cut."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._rest = b""
+
+    def receive(self) -> list[Row] | None:
+        """The rows complete after one `recv` (perhaps none); None: the other side closed."""
+        try:
+            data = self._sock.recv(_CHUNK)
+        except ConnectionError:
+            data = b""
+        if not data:
+            return None
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        return [json.loads(line) for line in whole]
+
+
+def readable(sock: socket.socket, wait_s: float) -> bool:
+    """Whether something (or the end) has arrived on `sock` within `wait_s`."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(max(0.0, wait_s) * 1000))
+
+
+def send(sock: socket.socket, row: Mapping[str, object]) -> None:
+    """One row as a line; OSError when the other side has gone or does not take it in time."""
+    sock.sendall(json.dumps(row, allow_nan=False).encode() + b"\n")
+
+
+def error_row(e: RigError) -> Row:
+    """An error as a row: class, text, and the fields its class has."""
+    fields = {k: v if isinstance(v, str | int | float | bool) else repr(v) for k, v in vars(e).items()}
+    return {"class": type(e).__name__, "text": str(e), "fields": fields}
+
+
+def error_from(row: Row) -> RigError:
+    """The error in `row`, of its own class; a class this version does not know is a BenchError."""
+    kind = getattr(errors, row["class"], None)
+    if not (isinstance(kind, type) and issubclass(kind, RigError)):
+        kind = BenchError
+    error: RigError = kind.__new__(kind, row["text"])
+    error.__dict__.update(row["fields"])
+    return error
+
+
+def sample_row(sample: Sample, *, at: bool = False) -> Row:
+    """A sample as a row; `at`: with the instant of each reading."""
+    rails = {name: _reading_row(reading, at) for name, reading in sample.rails.items()}
+    return {"time_s": sample.time_s, "rails": rails}
+
+
+def _reading_row(reading: Reading, at: bool) -> Row:
+    row: Row = {"voltage_v": reading.voltage_v, "current_a": reading.current_a, "limiting": reading.limiting}
+    return {**row, "time_s": reading.time_s} if at else row
+
+
+def sample_from(row: Row) -> Sample:
+    """The sample in a row that was written `at`."""
+    return Sample(row["time_s"], {name: Reading(**reading) for name, reading in row["rails"].items()})

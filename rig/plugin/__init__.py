@@ -1,0 +1,133 @@
+"""pytest plugin of the HIL suite: which bench, which units, and one journal for all of it.
+
+`pytest tests_hil --lg-env BENCH.yaml --rig-batch BATCH.yaml` and `rig batch` do the same; without a batch the plugin
+keeps out of the way, so that the unit tests run with nothing attached.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.errors import RigError, UsageError
+from rig.model import Unit
+from rig.plugin.campaign import Campaign
+from rig.plugin.order import Order, make
+from rig.plugin.unitrun import Failed, NotTaken, UnitRun
+
+ORDER = pytest.StashKey[Order]()
+CAMPAIGN = pytest.StashKey[Campaign]()
+
+_EXPECTED = (Failed, NotTaken, RigError)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rig")
+    group.addoption("--rig-batch", type=Path, help="batch file: which units")
+    group.addoption("--rig-bench", type=Path, help="bench file (a labgrid environment); --lg-env means the same")
+    group.addoption("--rig-plan", type=Path, help="plan file instead of the batch's own")
+    group.addoption("--rig-twin", type=Path, help="twin file instead of the bench's own")
+    group.addoption("--rig-out", type=Path, help="folder for this batch's results")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "step(name): the step of the way of one unit that a HIL test takes")
+    if ORDER in config.stash:
+        return
+    option = config.option
+    bench = option.rig_bench or getattr(option, "lg_env", None)
+    if option.rig_batch is None:
+        return
+    if bench is None:
+        raise pytest.UsageError("a batch needs a bench: --lg-env configs/benches/....yaml")
+    try:
+        config.stash[ORDER] = make(option.rig_batch, Path(bench), option.rig_plan, option.rig_twin, option.rig_out)
+    except UsageError as e:
+        raise pytest.UsageError(str(e)) from e
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    order = metafunc.config.stash.get(ORDER, None)
+    if "unit_run" in metafunc.fixturenames and order is not None:
+        ids = [f"{n}-{u.adapter.serial}-{u.card.serial}" for n, u in enumerate(order.units, 1)]
+        metafunc.parametrize("unit_run", order.units, ids=ids, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only the plan's steps, unit by unit, each unit's steps in the plan's order."""
+    hil = [i for i in items if i.get_closest_marker("step")]
+    order = config.stash.get(ORDER, None)
+    if hil and order is None:
+        raise pytest.UsageError(
+            "the HIL tests need a batch and a bench: --rig-batch FILE --lg-env FILE, or 'rig batch'"
+        )
+    if order is None:
+        return
+    steps, units = order.plan.steps, order.units
+    kept = [i for i in hil if _step(i) in steps]
+    kept.sort(key=lambda i: (units.index(_unit(i)), steps.index(_step(i))))
+    config.hook.pytest_deselected(items=[i for i in items if i not in kept])
+    items[:] = kept
+
+
+def _step(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("step")
+    return str(marker.args[0]) if marker else ""
+
+
+def _unit(item: pytest.Item) -> Unit:
+    unit = item.callspec.params.get("unit_run") if isinstance(item, pytest.Function) else None
+    if not isinstance(unit, Unit):
+        raise pytest.UsageError(f"{item.nodeid}: a test with a step takes the fixture unit_run")
+    return unit
+
+
+class _Cancel:
+    """Registered while a batch runs; pytest tells it of Ctrl-C before it tears the fixtures down."""
+
+    def __init__(self, running: Campaign) -> None:
+        self._running = running
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self._running.cancelled = True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the rig raises on purpose is one sentence, not a traceback; NotTaken is a skip."""
+    report = yield
+    raised = call.excinfo.value if call.excinfo else None
+    if isinstance(raised, NotTaken):
+        report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"NOT_RUN: {raised}")
+    elif isinstance(raised, _EXPECTED):
+        report.longrepr = f"{type(raised).__name__}: {raised}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+    """The batch on its bench: opened at the first use, off and written down at the end."""
+    config = request.config
+    running = config.stash.get(CAMPAIGN, None) or Campaign(config.stash[ORDER], _tell)
+    config.pluginmanager.register(_Cancel(running))
+    try:
+        running.open()
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def unit_run(request: pytest.FixtureRequest, campaign: Campaign) -> Iterator[UnitRun]:
+    """One unit taken through the plan once."""
+    with campaign.unit(request.param) as run:
+        yield run
+
+
+def _tell(about: str, text: str) -> None:
+    sys.stderr.write(f"{about}: {text}\n")

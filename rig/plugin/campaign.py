@@ -1,0 +1,191 @@
+"""A batch on a bench: opened once, one run a unit, everything off and written down at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rig import record
+from rig.bench.load import Bench, open_bench
+from rig.bench.plugs import plug_in
+from rig.config.library import project_root
+from rig.errors import BenchError, UsageError
+from rig.expect import Parts
+from rig.model import Unit
+from rig.netlist import Board, probe_pairs
+from rig.plugin.order import Order
+from rig.plugin.twin_process import TwinProcess
+from rig.plugin.unitrun import Outcome, UnitRun
+
+_PACKAGES = ("rig", "labgrid", "pyvisa", "pyvisa-py", "iperf3", "pytest", "pandas")
+_ERRORS_IN_A_ROW = 2
+"""After that many units without a judgement the bench is out of order and the rest is not tried."""
+
+Tell = Callable[[str, str], None]
+"""Progress: what about (`unit`, `step`, `bench`), and a sentence."""
+
+
+class Campaign:
+    """State of one batch; use as a context manager."""
+
+    def __init__(self, order: Order, tell: Tell) -> None:
+        self.order, self.tell = order, tell
+        self.outcomes: list[Outcome] = []
+        self.cancelled = False
+        self.error: str | None = None
+        self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
+        self._journal = record.BatchRecord(self.folder, self._start_row())
+        self._stack = contextlib.ExitStack()
+        self._errors_in_a_row = 0
+        self._bench: Bench | None = None
+
+    def open(self) -> Bench:
+        """Start the twin if there is one, then open the bench; BenchError when a plug does not answer."""
+        try:
+            self._bench = self._open()
+        except BenchError as e:
+            self.error = str(e)
+            raise
+        return self._bench
+
+    @property
+    def opened(self) -> bool:
+        return self._bench is not None
+
+    @property
+    def bench(self) -> Bench:
+        """The open bench; UsageError before `open()`."""
+        if self._bench is None:
+            raise UsageError("the bench is not open")
+        return self._bench
+
+    def _open(self) -> Bench:
+        path = self.order.bench_path
+        if self.order.twin_path is not None:
+            state = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-twin-")))
+            twin = TwinProcess(self.order.twin_path, state)
+            self._stack.callback(twin.close)
+            path = plug_in(path, twin.plugs, state / "bench.yaml")
+        self.tell(
+            "bench",
+            f"opening {self.order.bench.name}" + (" (virtual)" if self.order.bench.is_virtual else ""),
+        )
+        bench = self._stack.enter_context(contextlib.closing(open_bench(path, self.folder)))
+        # every plug that powers anything answers now, with all outputs off, or no unit is touched
+        bench.strategy.transition("off")
+        return bench
+
+    def close(self) -> None:
+        """Everything off, the twin gone, the stop record written; raises BenchError when off could not be proven."""
+        try:
+            self._stack.close()
+        except BenchError as e:
+            self.error = self.error or str(e)
+            raise
+        finally:
+            status = "cancelled" if self.cancelled else "error" if self.error else "finished"
+            self._journal.stop(status, self.error)
+
+    @contextlib.contextmanager
+    def unit(self, unit: Unit) -> Iterator[UnitRun]:
+        """One unit taken through the plan once; its journal is closed whatever happens inside."""
+        number = self.order.units.index(unit) + 1
+        self.tell("unit", f"{number}/{len(self.order.units)} {unit}")
+        run = UnitRun(
+            self.bench,
+            self.parts(unit),
+            self.board(unit),
+            self.order.plan,
+            unit,
+            self._run_journal(unit),
+            self.tell,
+        )
+        run.refuse(self.error)
+        try:
+            yield run
+        finally:
+            outcome = run.close(cancelled=self.cancelled)
+            self.outcomes.append(outcome)
+            self._count_errors(outcome)
+
+    def parts(self, unit: Unit) -> Parts:
+        options = self.order.bench
+        return Parts(
+            self.order.library.adapter(unit.adapter.design),
+            self.order.library.card(unit.card.model),
+            options.slot.slot(),
+            options.partner_bps,
+            len(options.ports),
+            probe_pairs(self.board(unit)),
+        )
+
+    def board(self, unit: Unit) -> Board:
+        return Board(self.order.library.adapter(unit.adapter.design), unit.adapter)
+
+    def _count_errors(self, outcome: Outcome) -> None:
+        if outcome.error:
+            with contextlib.suppress(UsageError):  # not off: the next unit meets the same failure and says it
+                self.bench.strategy.fresh_start()
+        self._errors_in_a_row = self._errors_in_a_row + 1 if outcome.error else 0
+        if self._errors_in_a_row >= _ERRORS_IN_A_ROW and self.error is None:
+            self.error = f"the bench is out of order ({_ERRORS_IN_A_ROW} units in a row): {outcome.error}"
+
+    def _run_journal(self, unit: Unit) -> record.RunRecord:
+        order = self.order
+        card = order.library.card(unit.card.model)
+        start = record.Start(
+            order.batch.name,
+            self.batch_id,
+            order.bench.name,
+            order.bench.is_virtual,
+            order.plan.name,
+            unit,
+            {"title": card.title, "typ_w": card.typ_w, "max_w": card.max_w, "power_source": card.power_source},
+            record.attempts_before(self.folder, unit) + 1,
+            versions(),
+            self._instruments(),
+            order.hashes(),
+        )
+        return self._journal.run(start)
+
+    def _instruments(self) -> dict[str, dict[str, str]]:
+        until = self.order.bench.calibration.get("supply")
+        return {
+            "supply": {
+                **asdict(self.bench.supply.identity()),
+                "calibrated_until": str(until) if until else "not stated",
+            }
+        }
+
+    def _start_row(self) -> dict[str, object]:
+        order = self.order
+        units = [
+            {
+                "adapter": {"design": u.adapter.design, "serial": u.adapter.serial},
+                "card": {"model": u.card.model, "serial": u.card.serial},
+            }
+            for u in order.units
+        ]
+        return {
+            "batch": order.batch.name,
+            "batch_id": self.batch_id,
+            "plan": order.plan.name,
+            "bench": order.bench.name,
+            "virtual": order.bench.is_virtual,
+            "units": units,
+        }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the rig and of what it stands on, on the controller."""
+    found = {"python": sys.version.split()[0], "controller": platform.platform()}
+    for name in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -1,0 +1,89 @@
+"""What a batch was ordered to do: every file read and checked before anything is touched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.bench.load import check_bench
+from rig.config.batch import BatchFile, load_batch
+from rig.config.bench import TARGET, BenchOptions
+from rig.config.library import Library, default_library, project_root
+from rig.config.plan import PlanFile, load_plan
+from rig.config.twin import load_twin
+from rig.errors import UsageError
+from rig.model import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call of `rig batch`, checked."""
+
+    bench_path: Path
+    bench: BenchOptions
+    twin_path: Path | None
+    batch: BatchFile
+    units: tuple[Unit, ...]
+    plan: PlanFile
+    library: Library
+    out: Path | None
+    files: tuple[Path, ...]
+    """Every file it was made from."""
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file, by its path."""
+        return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in self.files}
+
+
+def make(
+    batch_path: Path,
+    bench_path: Path,
+    plan_path: Path | None = None,
+    twin_path: Path | None = None,
+    out: Path | None = None,
+) -> Order:
+    """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong."""
+    library = default_library()
+    batch, units = load_batch(batch_path, library)
+    plan_path = plan_path or _plan_path(batch_path, batch.plan)
+    plan = load_plan(plan_path)
+    bench = bench_options(bench_path)
+    twin_path = _twin_path(bench_path, bench, twin_path)
+    if twin_path is not None:
+        _check_twin(twin_path, library, units)
+    files = [f for f in (batch_path, plan_path, bench_path, twin_path) if f is not None]
+    return Order(bench_path, bench, twin_path, batch, units, plan, library, out, tuple(files))
+
+
+def bench_options(bench_path: Path) -> BenchOptions:
+    """What the bench file says beyond labgrid, the whole file checked."""
+    options: BenchOptions = getattr(check_bench(bench_path).targets, TARGET).options
+    return options
+
+
+def _plan_path(batch_path: Path, name: str) -> Path:
+    """`standard` is configs/plans/standard.yaml; anything with a suffix is a path beside the batch file."""
+    if name.endswith((".yaml", ".yml")):
+        return batch_path.parent / name
+    folder = project_root() / "configs" / "plans"
+    path = folder / f"{name}.yaml"
+    if path.parent != folder or not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
+        raise UsageError(f"{batch_path}: there is no plan {name!r} (known: {known}; or give a path ending in .yaml)")
+    return path
+
+
+def _twin_path(bench_path: Path, bench: BenchOptions, asked: Path | None) -> Path | None:
+    if asked is not None and bench.twin is None:
+        raise UsageError(f"{bench_path}: this bench is real (no 'twin' in its options); --twin goes with a virtual one")
+    if asked is not None or bench.twin is None:
+        return asked
+    return (bench_path.parent / bench.twin).resolve()
+
+
+def _check_twin(twin_path: Path, library: Library, units: Sequence[Unit]) -> None:
+    from rig.twin.check import check
+
+    check(twin_path, load_twin(twin_path), library, units)

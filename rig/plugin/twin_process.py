@@ -1,0 +1,64 @@
+"""The virtual bench as a process of its own, for as long as a batch needs it."""
+
+from __future__ import annotations
+
+import json
+import selectors
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from rig.errors import BenchError, UsageError
+
+_START_S = 20.0
+_STOP_S = 10.0
+
+
+class TwinProcess:
+    """`rig.twin` on free ports; it ends with this process, however that ends (its standard input closes)."""
+
+    def __init__(self, twin_path: Path, state: Path) -> None:
+        ports = [a for plug in ("mains", "console", "supply", "operator") for a in (f"--{plug}-port", "0")]
+        self._log = state / "twin.log"
+        state.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rig.twin", str(twin_path), "--with-parent", "--state", str(state), *ports],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            self.plugs: dict[str, Any] = json.loads(self._first_line())
+        except BaseException:
+            self.close()
+            raise
+
+    def _first_line(self) -> bytes:
+        out = self._process.stdout
+        if out is None:
+            raise BenchError("twin: it has no standard output")
+        with selectors.DefaultSelector() as ready:
+            ready.register(out, selectors.EVENT_READ)
+            if not ready.select(_START_S):
+                raise BenchError(f"twin: did not say where its plugs are within {_START_S:.0f} s; see {self._log}")
+        line = out.readline()
+        if not line:
+            self._process.wait(_STOP_S)
+            said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            error = UsageError if self._process.returncode == 2 else BenchError
+            raise error((said[-1] if said else "the twin ended without a word").removeprefix("rig: "))
+        return line
+
+    def close(self) -> None:
+        """End it and wait until it is gone."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

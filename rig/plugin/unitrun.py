@@ -1,0 +1,225 @@
+"""One unit taken through the plan once: steps in order, each recorded before it is allowed to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rig.bench.load import Bench
+from rig.config.plan import PlanFile
+from rig.diagnose import Case, diagnose
+from rig.errors import BenchError
+from rig.expect import Parts, expectation
+from rig.judge import blocked, failed_names, judge, overall, worst
+from rig.model import Cause, Findings, Judged, Measurement, Step, Unit, Verdict
+from rig.netlist import Board
+from rig.record import RunRecord
+
+Measure = Callable[[], Findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    unit: Unit
+    verdict: Verdict
+    failed: tuple[str, ...]
+    causes: tuple[Cause, ...]
+    error: str | None
+    folder: Path
+
+
+class NotTaken(Exception):
+    """The step was not taken, or a limit in it was not measured; the text says why."""
+
+
+class Failed(Exception):
+    """The unit failed limits of this step; the text names them."""
+
+
+class UnitRun:
+    """What the tests of one unit share."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        parts: Parts,
+        board: Board,
+        plan: PlanFile,
+        unit: Unit,
+        journal: RunRecord,
+        tell: Callable[[str, str], None],
+    ) -> None:
+        self.bench, self.parts, self.board, self.plan, self.unit = bench, parts, board, plan, unit
+        self.journal, self._tell = journal, tell
+        self.expected = expectation(parts, plan)
+        self.facts: dict[str, object] = {}
+        """What earlier steps found out."""
+        self._judged: list[Judged] = []
+        self._taken: set[Step] = set()
+        self._stopped_by: str | None = None
+        self._error: str | None = None
+        self._inserted: str | None = None
+        bench.supply.record(journal.folder / "power.jsonl")
+
+    def refuse(self, reason: str | None) -> None:
+        """Take no step of this unit (the bench is out of order); None: go on."""
+        self._stopped_by = reason
+
+    # --- where the unit is ------------------------------------------------------------------------------------
+
+    def bare(self) -> None:
+        """The bare adapter is on the probe fixture and everything is off."""
+        self._insert(bare=True)
+
+    def inserted(self) -> None:
+        """The adapter with its card is in the slot; power is as it was when it already was there, else off."""
+        self._insert(bare=False)
+
+    def booted(self) -> None:
+        """The unit is in the slot, its rails are on and the host answers in a shell."""
+        self.inserted()
+        strategy, console = self.bench.strategy, self.bench.console
+        if strategy.status.name != "shell":
+            strategy.transition("rails")
+            # the log is open before the mains come on, so that no boot text is lost
+            self.bench.target.activate(console)
+            console.log_to(self.journal.folder / "console.log")
+        strategy.transition("shell")
+
+    def _insert(self, *, bare: bool) -> None:
+        wanted = "bare" if bare else "unit"
+        if self._inserted != wanted:
+            self.bench.strategy.transition("off")
+            self.bench.operator.insert(self.unit, bare=bare)
+            self._inserted = wanted
+
+    # --- steps ------------------------------------------------------------------------------------------------
+
+    def cannot(self, step: Step, why: str) -> None:
+        """This bench cannot take the step: recorded, NotTaken raised."""
+        self._taken.add(step)
+        self._not_taken(step, why)
+        raise NotTaken(why)
+
+    def take(self, step: Step, measure: Measure) -> None:
+        """Measure, judge, write, then raise what came of it: NotTaken, Failed or BenchError; PASS returns."""
+        self._taken.add(step)
+        if self._stopped_by:
+            self._not_taken(step, self._stopped_by)
+            raise NotTaken(self._stopped_by)
+        self.journal.event("step_start", step=step)
+        self._tell("step", step)
+        try:
+            self.bench.supply.mark(step)
+            findings = measure()
+        except BenchError as e:
+            self._bench_failed(step, str(e))
+            raise
+        verdict = self._decide(step, findings)
+        self._tell("verdict", verdict)
+        self.journal.event("step_end", step=step, verdict=verdict)
+        self._raise(step, verdict)
+
+    def _decide(self, step: Step, findings: Findings) -> Verdict:
+        paths = self.journal.evidence(step, findings.evidence)
+        found = [replace(m, evidence=paths.get(m.evidence, m.evidence)) for m in findings.measurements]
+        self.facts.update(findings.facts)
+        judged = judge(found, self.expected.get(step, {}))
+        self._keep(step, judged)
+        return overall(judged)
+
+    def _raise(self, step: Step, verdict: Verdict) -> None:
+        rows = [j for j in self._judged if j.verdict is verdict]
+        if verdict is Verdict.FAIL:
+            self._stopped_by = f"stopped after {step} failed"
+            raise Failed("; ".join(sentence(j) for j in rows))
+        if verdict is Verdict.NOT_RUN:
+            raise NotTaken("; ".join(sentence(j) for j in rows) or "nothing in this step was judged")
+
+    def _bench_failed(self, step: Step, text: str) -> None:
+        self._error = text
+        self._stopped_by = f"stopped after the bench failed in {step}: {text}"
+        self._keep(step, [self._whole(step, text, Verdict.ERROR)])
+        self.journal.event("error", step=step, text=text)
+        self.journal.event("step_end", step=step, verdict=Verdict.ERROR)
+        self._tell("error", text)
+        self._inserted = None
+
+    def _not_taken(self, step: Step, why: str) -> None:
+        rows = blocked(self.expected.get(step, {}), why, Verdict.NOT_RUN)
+        self._keep(step, [self._whole(step, why, Verdict.NOT_RUN), *rows])
+
+    def _keep(self, step: Step, judged: list[Judged]) -> None:
+        self.journal.judged(step, judged)
+        self._judged.extend(judged)
+
+    @staticmethod
+    def _whole(step: Step, why: str, verdict: Verdict) -> Judged:
+        """A row that stands for the step itself."""
+        return Judged(Measurement(f"{step}.completed", None, ""), verdict, why)
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def close(self, *, cancelled: bool) -> Outcome:
+        """Power off, steps that were never reached recorded, causes found, stop record written."""
+        self._power_off()
+        why = "cancelled" if cancelled else self._stopped_by or "no test took it"
+        for step in map(Step, self.plan.steps):
+            if step not in self._taken:
+                self._not_taken(step, why)
+        verdict = worst(j.verdict for j in self._judged if j.verdict is not None)
+        causes = self._causes(verdict)
+        failed = tuple(failed_names(self._judged))
+        self._end_records()
+        status = "cancelled" if cancelled else "error" if self._error else "finished"
+        self.journal.stop(status, verdict, failed, causes, self._error)
+        self._tell("outcome", f"{verdict}" + (f" - {causes[0]}" if causes else ""))
+        return Outcome(self.unit, verdict, failed, causes, self._error, self.journal.folder)
+
+    def _power_off(self) -> None:
+        try:
+            self.bench.strategy.safe_off()
+        except BenchError as e:
+            self._error = self._error or str(e)
+            self.journal.event("error", text=f"off could not be proven: {e}")
+            self._keep(Step(self.plan.steps[-1]), [Judged(Measurement("bench.off", None, ""), Verdict.ERROR, str(e))])
+
+    def _end_records(self) -> None:
+        try:
+            self.bench.supply.record(None)
+            self.bench.console.log_to(None)
+        except BenchError as e:
+            self._error = self._error or str(e)
+            self.journal.event("error", text=str(e))
+
+    def _causes(self, verdict: Verdict) -> tuple[Cause, ...]:
+        if verdict is Verdict.ERROR:
+            return (
+                Cause(
+                    "bench error: the unit was not judged",
+                    evidence=(self._error or "",),
+                    action=self._error or "",
+                ),
+            )
+        symptoms = self.facts.get("kernel_symptoms", ())
+        kernel = tuple(str(s) for s in symptoms) if isinstance(symptoms, list | tuple) else ()
+        return diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged), kernel))
+
+
+def sentence(j: Judged) -> str:
+    """One judgement for a person: name, value, bounds, why."""
+    m, limit = j.measurement, j.limit
+    value = (
+        "not measured"
+        if m.value is None
+        else f"{m.value:.5g} {m.unit}"
+        if isinstance(m.value, float)
+        else f"{m.value} {m.unit}"
+    )
+    bounds = ""
+    if limit is not None:
+        bounds = f" in {list(limit.one_of)}" if limit.one_of else f" within [{limit.low}, {limit.high}]"
+    return f"{m.name} is {value.rstrip()}, wanted{bounds or ' (no limit)'}: {j.why}"

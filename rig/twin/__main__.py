@@ -1,0 +1,119 @@
+"""`python -m rig.twin TWIN.yaml`: run a virtual bench until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rig.config.library import default_library
+from rig.config.twin import load_twin
+from rig.errors import BenchError, UsageError
+from rig.twin.check import check
+from rig.twin.host import ProcessHost
+from rig.twin.server import HostMaker, Ports, Twin, loopback
+
+EXIT_USAGE, EXIT_BENCH = 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse and run; 0 when told to stop, 2 for a wrong call or file, 3 when the bench cannot be."""
+    args = _parser().parse_args(argv)
+    ports = Ports(args.mains_port, args.console_port, args.supply_port, args.operator_port)
+    try:
+        with tempfile.TemporaryDirectory(prefix="rig-twin-") as scratch:
+            run_twin(
+                args.twin, ports, args.state or Path(scratch), host=args.host, with_parent=args.with_parent
+            )
+    except UsageError as e:
+        print(f"rig: {e}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    except BenchError as e:
+        print(f"rig: {e}", file=sys.stderr)  # noqa: T201
+        return EXIT_BENCH
+    return 0
+
+
+def run_twin(
+    path: Path,
+    ports: Ports,
+    state: Path,
+    *,
+    host: str = "127.0.0.1",
+    with_parent: bool = False,
+    make_host: HostMaker = ProcessHost,
+) -> None:
+    """Serve the twin file's bench until SIGTERM, SIGINT, or (with_parent) the end of stdin; prints one JSON line.
+
+    UsageError for a wrong file or host, BenchError when a plug cannot be opened.
+    """
+    loopback(host)
+    twin, library = load_twin(path), default_library()
+    check(path, twin, library, ())
+    state.mkdir(parents=True, exist_ok=True)
+    bench = Twin(twin, library, state, time.monotonic, make_host)
+    asyncio.run(_serve(bench, host, ports, with_parent))
+
+
+async def _serve(bench: Twin, host: str, ports: Ports, with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    plugs = await bench.start(host, ports)
+    try:
+        sys.stdout.write(json.dumps(plugs) + "\n")
+        sys.stdout.flush()
+        if with_parent:
+            _tell_when_stdin_ends(loop, stop)
+        await stop.wait()
+    finally:
+        await bench.close()
+
+
+def _tell_when_stdin_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    def watch() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    # a daemon: a read of stdin cannot be interrupted
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rig.twin", description="A virtual bench with the plugs of a real one."
+    )
+    parser.add_argument(
+        "twin", type=Path, help="what is plugged in and what is broken (configs/twins/*.yaml)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address of the plugs")
+    for plug, port in (("mains", 18401), ("console", 18402), ("supply", 18403), ("operator", 18404)):
+        parser.add_argument(
+            f"--{plug}-port", type=_port, default=port, help=f"default {port}; 0: any free one"
+        )
+    parser.add_argument(
+        "--state", type=Path, help="folder for the test host's files (default: a temporary one)"
+    )
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no TCP port")
+    return port
+
+
+if __name__ == "__main__":
+    sys.exit(main())

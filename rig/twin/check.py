@@ -1,0 +1,58 @@
+"""The twin file against the layouts and cards of a batch, before anything starts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rig.config.library import Library
+from rig.config.twin import TwinFile
+from rig.config.yamlfile import line_of, read
+from rig.errors import ConfigError, UsageError
+from rig.model import Unit
+from rig.twin.build import card_state, soldered
+from rig.twin.silicon import CardState
+
+FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "supply": ("dead", "silent", "garbage", "slow", "wrong_model", "stuck"),
+    "mains": ("dead", "silent", "garbage", "slow", "stuck"),
+    "operator": ("dead", "silent", "garbage", "slow"),
+    "partner": ("dead",),
+    "host": ("no_boot",),
+})  # fmt: skip
+"""Plug to the faults this version of the twin can show."""
+
+
+def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -> None:
+    """ConfigError, at the twin file's line, for the first thing in it that inserting these units would refuse."""
+    tree = read(path)
+    for n, fault in enumerate(twin.faults):
+        with _told_at(path, tree, ("faults", n)):
+            _check_fault(fault.plug, fault.kind)
+    drawer: dict[str, CardState] = {}
+    for unit in units:
+        with _told_at(path, tree, ("adapters", unit.adapter.serial)):
+            soldered(twin, library, unit.adapter)
+        with _told_at(path, tree, ("cards", unit.card.serial)):
+            card_state(drawer, twin, library, unit.card)
+
+
+def _check_fault(plug: str, kind: str) -> None:
+    kinds = FAULTS.get(plug, ())
+    if kind not in kinds:
+        possible = f"it can do {', '.join(kinds)}" if kinds else f"no fault of the {plug} plug is built"
+        raise UsageError(f"the twin cannot show a {kind!r} {plug}: {possible}")
+
+
+@contextlib.contextmanager
+def _told_at(path: Path, tree: Any, loc: tuple[int | str, ...]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError:
+        raise
+    except UsageError as e:
+        where = " ".join(str(key) for key in loc)
+        raise ConfigError(path, line_of(tree, loc), f"{where}: {e}") from e

@@ -1,0 +1,269 @@
+"""Process 1 of the test host: sets up the mounts, hands out the tty and sockets, lets root log in.
+
+Runs as a plain file (`python -I -S init.py FD JSON`) inside fresh user, mount, net, pid, ipc and uts namespaces.
+Talks to the twin over the seqpacket socket FD; when that closes the twin is gone and so is the host.
+Ref: mount_namespaces(7), pid_namespaces(7), mount_setattr(2), getty(8).
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import time
+from typing import Any, NoReturn
+
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
+_AT_FDCWD, _AT_RECURSIVE, _SYS_MOUNT_SETATTR, _MOUNT_ATTR_RDONLY = -100, 0x8000, 442, 1
+_SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_TRIES = 3
+
+
+def main(fd: int, config: dict[str, Any]) -> NoReturn:
+    channel = socket.socket(fileno=fd)
+    channel.set_inheritable(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _mounts(config)
+        _bring_up(config)
+        master = _tty()
+    except OSError as e:
+        channel.send(f"{e.strerror}: {e.filename or 'setup of the test host'}".encode())
+        os._exit(1)
+    socket.send_fds(channel, [b"tty"], [master])
+    os.close(master)
+    _serve(channel, config)
+
+
+# --- mounts ---------------------------------------------------------------------------------------------------
+
+
+def _mounts(config: dict[str, Any]) -> None:
+    """A root of its own: the machine's programs read-only, everything else private and gone with the host."""
+    root = config["root"]
+    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=512m")
+    for name in _SYSTEM:
+        _system(f"/{name}", root)
+    _bind_readonly(config["python"], root)
+    for path in ("proc", "dev", "sys", "root", "home", "run", "var/tmp", "var/log", "mnt"):
+        os.makedirs(f"{root}/{path}", exist_ok=True)
+    os.makedirs(f"{root}/tmp", exist_ok=True)
+    os.chmod(f"{root}/tmp", 0o1777)
+    _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _devices(f"{root}/dev")
+    _bind(config["sys"], f"{root}/sys", _MS_BIND)
+    os.makedirs(f"{root}{config['tools_at']}")
+    _bind(config["tools"], f"{root}{config['tools_at']}", _MS_BIND)
+    _kernel_texts(config, root)
+    os.chroot(root)
+    os.chdir("/root")
+
+
+def _system(path: str, root: str) -> None:
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), root + path)
+    elif os.path.isdir(path):
+        _bind_readonly(path, root)
+
+
+def _bind_readonly(path: str, root: str) -> None:
+    target = root + path
+    if os.path.isdir(target):
+        return  # below a folder that is there already
+    os.makedirs(target)
+    _bind(path, target, _MS_BIND | _MS_REC)
+    attributes = struct.pack("=4Q", _MOUNT_ATTR_RDONLY, 0, 0, 0)
+    _check(
+        _libc().syscall(
+            _SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)
+        ),
+        target,
+    )
+
+
+def _devices(dev: str) -> None:
+    _mount("tmpfs", dev, "tmpfs", _MS_NOSUID, "mode=755,size=64m")
+    for name in _DEVICES:
+        _touch(f"{dev}/{name}")
+        _bind(f"/dev/{name}", f"{dev}/{name}", _MS_BIND)
+    for folder in ("pts", "shm"):
+        os.mkdir(f"{dev}/{folder}")
+    _mount("devpts", f"{dev}/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+    for name, target in links.items():
+        os.symlink(target, f"{dev}/{name}")
+
+
+def _kernel_texts(config: dict[str, Any], root: str) -> None:
+    """What /proc says of the kernel agrees with the boot log."""
+    for name, text in config["proc"].items():
+        path = f"{root}/run/.{name}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        _bind(path, f"{root}/proc/{name}", _MS_BIND)
+
+
+def _touch(path: str) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def _bind(source: str, target: str, flags: int) -> None:
+    _mount(source, target, None, flags)
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    type_ = kind.encode() if kind else None
+    _check(_libc().mount(os.fsencode(source), os.fsencode(target), type_, flags, data.encode()), target)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, path: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+
+
+# --- network and tty ------------------------------------------------------------------------------------------
+
+
+def _bring_up(config: dict[str, Any]) -> None:
+    socket.sethostname(config["hostname"])
+    pid = os.posix_spawn(config["ip"], ["ip", "link", "set", "dev", "lo", "up"], {})
+    if os.waitpid(pid, 0)[1] != 0:
+        raise OSError(0, "ip link set dev lo up failed")
+
+
+def _tty() -> int:
+    """The master of the serial line; its slave is /dev/ttyS0."""
+    master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    name = ctypes.create_string_buffer(64)
+    _check(_libc().unlockpt(master), "/dev/ptmx")
+    _check(_libc().ptsname_r(master, name, len(name)), "/dev/ptmx")
+    _touch("/dev/ttyS0")
+    _bind(name.value.decode(), "/dev/ttyS0", _MS_BIND)
+    os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)  # held open, or the master reads an error between two logins
+    return master
+
+
+# --- the loop -------------------------------------------------------------------------------------------------
+
+
+def _serve(channel: socket.socket, config: dict[str, Any]) -> NoReturn:
+    """Answer the twin until it goes away; bury the dead; keep a getty on the line once asked to."""
+    getty = _Getty(config)
+    signal.signal(signal.SIGCHLD, lambda *_: getty.bury())
+    while True:
+        select.select([channel], [], [])
+        request = channel.recv(64)
+        if request == b"getty":
+            getty.start()
+        elif request == b"socket":
+            _hand_out(channel)
+        else:
+            os._exit(0)
+
+
+def _hand_out(channel: socket.socket) -> None:
+    """A TCP socket made here stays in this network namespace wherever it is connected from."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as fresh:
+        channel.sendmsg([b"socket"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fresh.fileno()]))])
+
+
+class _Getty:
+    """One login on the serial line at a time, and again after logout."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._pid = 0
+
+    def start(self) -> None:
+        self._pid = self._spawn(0.0)
+
+    def bury(self) -> None:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._pid:
+                self._pid = self._spawn(0.1)  # a shell that dies at once must not fill the machine
+
+    def _spawn(self, pause_s: float) -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                time.sleep(pause_s)
+                _login(self._config)
+            finally:
+                os._exit(1)
+        return pid
+
+
+def _login(config: dict[str, Any]) -> None:
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    os.setsid()
+    line = os.open("/dev/ttyS0", os.O_RDWR)
+    fcntl.ioctl(line, termios.TIOCSCTTY, 0)
+    for fd in (0, 1, 2):
+        os.dup2(line, fd)
+    os.write(1, f"\n{config['issue']} ttyS0\n\n".encode())
+    tries = 0
+    while not _identified(config):
+        os.write(1, b"\nLogin incorrect\n")
+        tries += 1
+        if tries == _TRIES:
+            os._exit(1)
+    os.write(1, config["motd"].encode())
+    os.execve(config["shell"][0], config["shell"][1:], config["env"])
+
+
+def _identified(config: dict[str, Any]) -> bool:
+    user = b""
+    while not user:
+        os.write(1, f"{config['hostname']} login: ".encode())
+        user = _line()
+    if not config["password"]:
+        return user == b"root"
+    os.write(1, b"Password: ")
+    _echo(on=False)
+    given = _line()
+    _echo(on=True)
+    os.write(1, b"\n")
+    return user == b"root" and given == config["password"].encode()
+
+
+def _line() -> bytes:
+    """One line from the tty; the end of the line (hang-up, ^D) ends this login."""
+    got = b""
+    while not got.endswith(b"\n"):
+        chunk = os.read(0, 4096)
+        if not chunk:
+            os._exit(1)
+        got = (got + chunk)[-4096:]
+    return got.strip()
+
+
+def _echo(*, on: bool) -> None:
+    attributes = termios.tcgetattr(0)
+    attributes[3] = attributes[3] | termios.ECHO if on else attributes[3] & ~termios.ECHO
+    termios.tcsetattr(0, termios.TCSAFLUSH if not on else termios.TCSADRAIN, attributes)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), json.loads(sys.argv[2]))
