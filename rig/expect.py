@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rig.config.plan import PlanFile
-from rig.judge import Expected
-from rig.model import GENERATION_GTPS, Adapter, Card, Limit, Slot, Step
+from rig.model import GENERATION_GTPS, Adapter, Card, Expected, Limit, Slot, Step
 
 STEP_OF = {
     "short": Step.SHORT_CHECK,

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from rig.model import Judged, Limit, Measurement, Verdict
-
-Expected = Limit | str
-"""A limit, or the sentence that says why there is none."""
+from rig.model import Expected, Judged, Limit, Measurement, Verdict
 
 _WORST_FIRST = (Verdict.ERROR, Verdict.FAIL, Verdict.NOT_RUN, Verdict.MARGINAL, Verdict.PASS)
 _RECORDED = "recorded, no limit asked for"

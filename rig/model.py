@@ -66,6 +66,10 @@ class Limit:
             )
 
 
+Expected = Limit | str
+"""A limit, or the sentence that says why there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """One value with its unit; `value` None means it was due but could not be obtained, `note` says why."""

@@ -23,7 +23,7 @@ from rig.report.trace import RAIL_NAMES, Band, Trace, reduced
 _WIDTH_PT, _HEIGHT_PT, _FONT_PT = 648, 187, 8
 _PLOT = (0.045, 0.15, 0.885, 0.70)
 """Left, bottom, width and height of the axes, as shares of the picture."""
-_CHAR_PT = _FONT_PT * 0.62
+_CHAR_PT = _FONT_PT * 0.54
 _INK, _FAINT, _BAND = "#010001", "#020002", "#030003"
 _RAILS = ("#110011", "#120012", "#130013", "#140014")
 _THEME = {

@@ -18,7 +18,7 @@ IDLE_OF_MAX = 0.7
 FULL_OF_TYPICAL = 1.15
 TRAFFIC_SHARE = 0.6
 """Both directions on all ports reach this far from typical to maximum; the rest is worst-case silicon and heat."""
-NO_CLOCK, IN_RESET, NO_LINK = 0.40, 0.50, 0.75
+NO_CLOCK, IN_RESET, NO_LINK = 0.30, 0.50, 0.75
 """Shares of the idle power: rails on without a host clock, held in reset, driver loaded with every port down."""
 TX_PART = 0.55
 WARM_UP_PART, WARM_UP_S = 0.03, 20.0

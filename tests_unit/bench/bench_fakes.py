@@ -273,3 +273,66 @@ def target_with(*parts) -> Target:
     for cls, args in parts:
         cls(target, None, **args)
     return target
+
+
+class Dp832(threading.Thread):
+    """As much of a Rigol DP832 as the guardian asks for, on a raw socket; remembers what was set."""
+
+    def __init__(self, model: str = "DP832") -> None:
+        super().__init__(daemon=True)
+        self.model = model
+        self.on: dict[str, bool] = {}
+        self._values: dict[str, str] = {}
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"TCPIP0::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
+        self._clients: list[socket.socket] = []
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._clients.append(client)
+            threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+
+    def _talk(self, client: socket.socket) -> None:
+        with client, client.makefile("rb") as lines:
+            for line in lines:
+                reply = self.answer(line.decode().strip())
+                if reply is not None:
+                    client.sendall(reply.encode() + b"\n")
+
+    def answer(self, line: str) -> str | None:
+        head, _, args = line.partition(" ")
+        channel, _, value = args.partition(",")
+        if head == "*IDN?":
+            return f"RIGOL TECHNOLOGIES,{self.model},DP8A0001,00.01.14"
+        if head == ":OUTP":
+            self.on[channel] = value == "ON"
+        elif head == ":OUTP?":
+            return "ON" if self.on.get(channel) else "OFF"
+        elif head == ":OUTP:MODE?":
+            return "CV"
+        elif head == ":MEAS:ALL?":
+            return "12.0000,0.5000,6.000" if self.on.get(channel) else "0.0000,0.0000,0.000"
+        elif head == ":SYST:ERR?":
+            return '0,"No error"'
+        elif head.endswith("?"):
+            return self._values.get(head.rstrip("?") + channel, "0")
+        else:
+            self._values[head + (channel if value else "")] = value or channel
+        return None
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.join(5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()

@@ -76,7 +76,9 @@ def test_two_channels_cost_no_more_queries_than_the_dialect_needs(spoken):
     assert len(fake.heard) == {"DP832": 4, "SPD3303X-E": 5}[model]
 
 
-@pytest.mark.parametrize("point", [SetPoint(32.01, 1), SetPoint(-1, 1), SetPoint(1, 3.21), SetPoint(1, 0), SetPoint(float("nan"), 1)])
+@pytest.mark.parametrize(
+    "point", [SetPoint(32.01, 1), SetPoint(-1, 1), SetPoint(1, 3.21), SetPoint(1, 0), SetPoint(float("nan"), 1)]
+)
 def test_a_set_point_beyond_the_channel_is_refused_and_nothing_is_sent(spoken, point):
     fake, _, told = spoken
     fake.heard.clear()

@@ -47,7 +47,9 @@ def uncorrectable_file(total: str) -> str:
     return "\n".join([*(f"{name} 0" for name in _UNCORRECTABLE), f"{total} 0"]) + "\n"
 
 
-def corrected(port: str, bdf: str, driver: str, ids: str, before: Mapping[str, int], now: Mapping[str, int]) -> list[Line]:
+def corrected(
+    port: str, bdf: str, driver: str, ids: str, before: Mapping[str, int], now: Mapping[str, int]
+) -> list[Line]:
     """The lines for what was counted between two looks; none when nothing was."""
     fresh = {n: now.get(n, 0) - before.get(n, 0) for n in CORRECTABLE}
     status = sum(1 << CORRECTABLE[n] for n, count in fresh.items() if count > 0)
@@ -62,8 +64,7 @@ def corrected(port: str, bdf: str, driver: str, ids: str, before: Mapping[str, i
     ]
     bits = [(bit, name) for name, bit in CORRECTABLE.items() if status >> bit & 1]
     texts += [
-        f"{head}    [{bit:2d}] {name:<22}{' (First)' if number == 0 else ''}"
-        for number, (bit, name) in enumerate(bits)
+        f"{head}    [{bit:2d}] {name:<22}{' (First)' if number == 0 else ''}" for number, (bit, name) in enumerate(bits)
     ]
     return [(WARNING, text) for text in texts]
 

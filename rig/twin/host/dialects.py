@@ -82,9 +82,7 @@ _BNX2X = Dialect(  # broadcom/bnx2x/bnx2x_main.c, bnx2x_cmn.c
         BANDWIDTH,
         "bnx2x {bdf} {netdev}: renamed from {eth}",
     ),
-    up=(
-        "bnx2x {bdf} {netdev}: NIC Link is Up, {mbps} Mbps full duplex, Flow control: ON - receive & transmit",
-    ),
+    up=("bnx2x {bdf} {netdev}: NIC Link is Up, {mbps} Mbps full duplex, Flow control: ON - receive & transmit",),
     down="bnx2x {bdf} {netdev}: NIC Link is Down",
     down_level=ERR,
 )

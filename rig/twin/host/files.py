@@ -71,6 +71,7 @@ class Writable:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._shadow: dict[str, bytes] = {}
+        self._emptied = set[str]()
 
     def show(self, files: Mapping[str, bytes]) -> None:
         """Make the files hold these bytes; bytes a guest wrote elsewhere in a file meanwhile stay for `taken`."""
@@ -83,20 +84,28 @@ class Writable:
                 self._shadow[path] = content
 
     def taken(self) -> dict[str, bytes]:
-        """What differs from what was shown, by path; the files are as the guest left them."""
+        """What a guest wrote since it was asked last, by path; `show` then puts right what was not accepted.
+
+        A file found empty is taken when it is empty the second time: a shell empties a file before it writes it.
+        """
         found = {}
+        emptied, self._emptied = self._emptied, set()
         for path, shown in self._shadow.items():
             try:
                 now = (self._root / path).read_bytes()
             except FileNotFoundError:
+                now = b""
+            if now == shown:
                 continue
-            if now != shown:
-                found[path] = now
+            if now == b"" and path not in emptied:
+                self._emptied.add(path)
+                continue
+            found[path] = self._shadow[path] = now
         return found
 
-    def restore(self, path: str, written: bytes) -> None:
-        """Put back what was shown before `written`."""
-        _update(self._root / path, written, self._shadow[path])
+    def folders(self) -> set[Path]:
+        """Where the files are."""
+        return {(self._root / path).parent for path in self._shadow}
 
 
 def _update(path: Path, before: bytes, after: bytes) -> None:

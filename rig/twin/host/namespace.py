@@ -50,9 +50,7 @@ def probe() -> tuple[str, ...]:
         if done.returncode == 0:
             return options
         complaints.append(done.stderr.decode(errors="replace").strip())
-    raise BenchError(
-        f"twin host: this machine gives it no namespaces to live in ({complaints[0]!r}): {_REMEDY}"
-    )
+    raise BenchError(f"twin host: this machine gives it no namespaces to live in ({complaints[0]!r}): {_REMEDY}")
 
 
 def tool(name: str, package: str) -> str:

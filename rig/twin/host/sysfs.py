@@ -129,9 +129,7 @@ def _modalias(identity: bytes) -> str:
 
 
 def _resource_file(device: Device) -> str:
-    rows = [
-        (r.start, r.end, r.flags) if (r := device.resources.get(number)) else (0, 0, 0) for number in range(7)
-    ]
+    rows = [(r.start, r.end, r.flags) if (r := device.resources.get(number)) else (0, 0, 0) for number in range(7)]
     return "".join("{:#018x} {:#018x} {:#018x}\n".format(*row) for row in rows)
 
 

@@ -84,9 +84,7 @@ def _bind_readonly(path: str, root: str) -> None:
     _bind(path, target, _MS_BIND | _MS_REC)
     attributes = struct.pack("=4Q", _MOUNT_ATTR_RDONLY, 0, 0, 0)
     _check(
-        _libc().syscall(
-            _SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)
-        ),
+        _libc().syscall(_SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)),
         target,
     )
 

@@ -43,7 +43,11 @@ def options(tool: str, argv: Sequence[str], short: str, long: Sequence[str]) -> 
     except getopt.GetoptError as e:
         name = f"--{e.opt}" if len(e.opt) > 1 else e.opt
         if "requires argument" in e.msg:
-            shown = f"option '{name}' requires an argument" if len(e.opt) > 1 else f"option requires an argument -- '{name}'"
+            shown = (
+                f"option '{name}' requires an argument"
+                if len(e.opt) > 1
+                else f"option requires an argument -- '{name}'"
+            )
         else:
             shown = f"unrecognized option '{name}'" if len(e.opt) > 1 else f"invalid option -- '{name}'"
         raise OptionError(f"{tool}: {shown}\nTry '{tool} --help' for more information.\n") from None

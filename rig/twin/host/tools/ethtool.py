@@ -37,7 +37,9 @@ def run(context: Context, argv: Sequence[str]) -> Answer:
     if first in ("--version",):
         return Answer(out="ethtool version 6.1\n")
     if first in ("-h", "--help"):
-        return Answer(out="ethtool version 6.1\nUsage:\n        ethtool [ FLAGS ] DEVNAME\tDisplay standard information\n")
+        return Answer(
+            out="ethtool version 6.1\nUsage:\n        ethtool [ FLAGS ] DEVNAME\tDisplay standard information\n"
+        )
     if not first.startswith("-"):
         return _settings(context, first) if not rest else _BAD
     ask = _ASKED.get(first)

@@ -24,7 +24,9 @@ def run(_: Context, argv: Sequence[str]) -> Answer:
     if rest:
         return Answer(err=f"uname: extra operand '{rest[0]}'\nTry 'uname --help' for more information.\n", code=1)
     machine = platform.machine()
-    values = dict(zip(_FIELDS, ("Linux", HOSTNAME, RELEASE, VERSION, machine, "unknown", "unknown", "GNU/Linux"), strict=True))
+    values = dict(
+        zip(_FIELDS, ("Linux", HOSTNAME, RELEASE, VERSION, machine, "unknown", "unknown", "GNU/Linux"), strict=True)
+    )
     short = dict(zip(_LONG, "a" + _FIELDS, strict=True))
     asked = {short.get(name[2:], name[1:]) for name, _ in given} or {"s"}
     if "a" in asked:

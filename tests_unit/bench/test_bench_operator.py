@@ -1,0 +1,151 @@
+import contextlib
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from bench_fakes import target_with
+
+from rig.bench.operator import OperatorPlugDriver, OperatorTerminalDriver, printable
+from rig.bench.resources import OperatorPlug, OperatorTerminal
+from rig.errors import BenchError, DeadlineError, LinkDownError, ReplyError, UsageError
+from rig.model import AdapterUnit, CardUnit, Unit
+
+UNIT = Unit(AdapterUnit("TobleMiner-revA", "A-07", {"JP1": "1-2"}, ("pwrok",)), CardUnit("561FLR-T", "X540-01"))
+
+
+class Plug(BaseHTTPRequestHandler):
+    def do_POST(self):
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.told.append((self.path, told))
+        self._reply()
+
+    def do_GET(self):
+        self._reply()
+
+    def _reply(self):
+        code, body = self.server.reply
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def plug():
+    with HTTPServer(("127.0.0.1", 0), Plug) as server:
+        server.told, server.reply = [], (200, b"{}")
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        target = target_with(
+            (OperatorPlug, {"url": f"http://127.0.0.1:{server.server_port}"}), (OperatorPlugDriver, {})
+        )
+        yield server, target.get_driver(OperatorPlugDriver)
+        server.shutdown()
+        thread.join()
+
+
+def test_a_unit_is_put_in_with_what_its_owner_changed_on_it():
+    with plug() as (server, operator):
+        operator.insert(UNIT, bare=False)
+        adapter = {"design": "TobleMiner-revA", "serial": "A-07", "jumpers": {"JP1": "1-2"}, "mods": ["pwrok"]}
+        card = {"model": "561FLR-T", "serial": "X540-01"}
+        assert server.told == [("/insert", {"adapter": adapter, "card": card, "bare": False})]
+
+
+def test_a_bare_adapter_is_put_in_without_its_card():
+    with plug() as (server, operator):
+        operator.insert(UNIT, bare=True)
+        path, told = server.told[0]
+        assert (path, told["card"], told["bare"]) == ("/insert", None, True)
+
+
+def test_the_other_requests_are_the_plugs_own():
+    with plug() as (server, operator):
+        operator.connect("12V", "PERST#")
+        operator.release()
+        operator.remove()
+        assert server.told == [("/probe", {"plus": "12V", "minus": "PERST#"}), ("/release", {}), ("/remove", {})]
+        assert "http://127.0.0.1:" in operator.look()
+
+
+def test_a_refusal_comes_through_in_the_plugs_words():
+    with plug() as (server, operator):
+        server.reply = (409, json.dumps({"error": "the mains is on: nothing was changed"}).encode())
+        with pytest.raises(BenchError, match=r"operator plug http://.*: remove: the mains is on: nothing was changed"):
+            operator.remove()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"\xff"])
+def test_something_else_at_that_address_is_a_reply_error(body):
+    with plug() as (server, operator):
+        server.reply = (200, body)
+        with pytest.raises(ReplyError, match="that is no operator plug"):
+            operator.look()
+
+
+def test_no_plug_is_a_link_down():
+    target = target_with((OperatorPlug, {"url": "http://127.0.0.1:1"}), (OperatorPlugDriver, {}))
+    with pytest.raises(LinkDownError, match="is the twin running"):
+        target.get_driver(OperatorPlugDriver).remove()
+
+
+@pytest.fixture
+def terminal():
+    """The leader end of a terminal and a driver at the other."""
+    leader, follower = os.openpty()
+
+    def person(**options):
+        target = target_with((OperatorTerminal, {"device": os.ttyname(follower)}), (OperatorTerminalDriver, options))
+        return leader, target.get_driver(OperatorTerminalDriver)
+
+    yield person
+    os.close(leader)
+    os.close(follower)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda o: o.insert(UNIT, bare=False), ["standby LED", "adapter A-07", "card X540-01 (561FLR-T)", "slot"]),
+        (lambda o: o.insert(UNIT, bare=True), ["adapter A-07", "without a card", "probe fixture"]),
+        (lambda o: o.remove(), ["standby LED", "take the adapter and its card out"]),
+        (lambda o: o.connect("12V", "PERST#"), ["red lead to 12V, black to PERST#"]),
+        (lambda o: o.release(), ["both leads off"]),
+    ],
+)
+def test_a_person_is_told_what_to_do_and_presses_enter(terminal, ask, said):
+    leader, operator = terminal()
+    os.write(leader, b"\n")
+    ask(operator)
+    text = os.read(leader, 4096).decode()
+    assert all(part in text for part in [*said, "press Enter"])
+
+
+def test_nobody_at_the_terminal_is_a_deadline(terminal):
+    _, operator = terminal(patience_s=0.1)
+    with pytest.raises(DeadlineError, match=r"operator: waited 0\.1 s for Enter after 'both leads off the board'"):
+        operator.release()
+
+
+def test_no_terminal_is_a_usage_error_that_says_what_to_do(tmp_path):
+    target = target_with((OperatorTerminal, {"device": str(tmp_path / "none")}), (OperatorTerminalDriver, {}))
+    with pytest.raises(UsageError, match="no terminal to ask at .*run the rig from a terminal"):
+        target.get_driver(OperatorTerminalDriver).release()
+
+
+def test_a_serial_number_cannot_steer_the_terminal(terminal):
+    leader, operator = terminal()
+    os.write(leader, b"\n")
+    operator.insert(Unit(AdapterUnit("revA", "\x1b[2J\u202eA\n"), CardUnit("x", "y")), bare=True)
+    text = os.read(leader, 4096).decode()
+    assert "\\x1b[2J\\u202eA\\n" in text
+    assert "\x1b" not in text
+
+
+def test_what_can_be_read_stays_as_it_is():
+    assert printable("12V to PERST# (Ω)") == "12V to PERST# (Ω)"
