@@ -1,4 +1,4 @@
-"""One libiperf test in a process of its own; run by path: `python iperf3_worker.py REQUEST` (JSON).
+"""One libiperf test in a process of its own; run by path: `python -P iperf3_worker.py REQUEST` (JSON).
 
 REQUEST `{}` asks for the version; else `address`, `port`, `duration_s`, `omit_s`, `streams`, `from_host`, and
 `deadline_s`, after which the kernel ends the process. The reply is one line of JSON on stdout.

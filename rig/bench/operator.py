@@ -2,6 +2,7 @@
 
 import os
 import select
+import termios
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -120,6 +121,8 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
         lines = [printable(line) for line in todo]
         tty = self._open()
         try:
+            # an Enter from before the question is no answer to it
+            termios.tcflush(tty, termios.TCIFLUSH)
             os.write(tty, ("\n" + "\n".join(f"  - {line}" for line in lines) + "\n  then press Enter: ").encode())
             self._await_enter(tty, lines[-1])
         finally:

@@ -69,7 +69,8 @@ def ask_worker(request: Mapping[str, Any], deadline_s: float, asked: str) -> dic
     # the worker's own alarm ends it when this process is killed before it could
     told = json.dumps({**request, "deadline_s": math.ceil(deadline_s) + 5} if request else {})
     worker = subprocess.Popen(
-        [sys.executable, str(WORKER), told],
+        # -P: the worker's folder is this one, whose module names must not stand in for Python's own
+        [sys.executable, "-P", str(WORKER), told],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -97,8 +98,8 @@ def _parsed(code: int, out: bytes, err: bytes, asked: str) -> dict[str, Any]:
     try:
         reply = json.loads(out)
     except ValueError:
-        said = err.decode(errors="backslashreplace").strip()[-200:]
-        raise BenchError(f"{DEVICE}: the worker for {asked} ended with {code}: {said or 'it said nothing'}") from None
+        said = err.decode(errors="backslashreplace").strip().splitlines() or ["it said nothing"]
+        raise BenchError(f"{DEVICE}: the worker for {asked} ended with {code}: {said[-1][-200:]}") from None
     return dict(reply)
 
 

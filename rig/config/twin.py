@@ -76,5 +76,5 @@ class TwinFile(Section):
 
 
 def load_twin(path: Path) -> TwinFile:
-    """The twin file, checked on its own; pins and jumpers are checked against a layout when a unit is inserted."""
+    """The twin file, checked on its own; `rig.twin.check` holds it against layouts and cards."""
     return load(path, TwinFile)

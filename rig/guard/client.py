@@ -27,7 +27,8 @@ from rig.model import Identity, Reading, Sample
 __all__ = ["GuardClient", "GuardConfig", "RailConfig"]
 
 _START_S = 15.0
-_SLACK_S = 5.0
+_SLACK_S = 1.0
+_END_S = 5.0
 _QUERIES = 20
 """More round trips than any one request makes."""
 LOG = "guard.log"
@@ -58,7 +59,7 @@ class GuardClient:
         config that does not fit the supply, ReplyError for another supply than named, LinkDownError for none.
         """
         ours, theirs = socket.socketpair()
-        ours.settimeout(_SLACK_S)
+        ours.settimeout(_END_S)
         with contextlib.ExitStack() as undo:
             undo.enter_context(ours)
             with theirs:
@@ -106,7 +107,7 @@ class GuardClient:
         OVP is a tenth above `voltage_v`, at least 0.3 V, unless given. OCP stays off unless given: a rail
         that charges a card sits in current limit at first, and OCP would take that for a fault.
         """
-        level = max(voltage_v * 1.1, voltage_v + 0.3) if ovp_v is None else ovp_v
+        level = round(max(voltage_v * 1.1, voltage_v + 0.3), 4) if ovp_v is None else ovp_v
         self._ask("apply", rail=rail, voltage_v=voltage_v, limit_a=limit_a, ovp_v=level, ocp_a=ocp_a)
 
     def off(self, rail: str | None = None) -> None:
@@ -120,10 +121,13 @@ class GuardClient:
     def samples(self, since_s: float = 0.0) -> Sequence[Sample]:
         """What the sampler took after `since_s` (wall clock), oldest first; the last half hour is kept."""
         found: list[Sample] = []
-        while page := [wire.sample_from(row) for row in self._ask("samples", since_s=since_s)]:
+        while True:
+            page = [wire.sample_from(row) for row in self._ask("samples", since_s=since_s)]
             found += page
+            # a page that is not full is the last: the sampler adds to the end faster than it could run empty
+            if len(page) < wire.PAGE:
+                return found
             since_s = page[-1].time_s
-        return found
 
     def mark(self, label: str) -> float:
         """Note a step or state among the samples; its wall clock. BenchError when recording broke down."""
@@ -160,16 +164,14 @@ class GuardClient:
     def _ended_well(self) -> bool:
         """Whether the guardian has ended with all outputs verified off."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(_SLACK_S) == 0
+            return self._process.wait(_END_S) == 0
         return False
 
     # --- the process --------------------------------------------------------------------------------------
 
     def _begin(self, max_quiet_s: float | None) -> None:
         """Wait for the guardian's first line, with the heart beating."""
-        self._heart = threading.Thread(
-            target=self._beat, args=(max_quiet_s,), name="guardian heartbeat", daemon=True
-        )
+        self._heart = threading.Thread(target=self._beat, args=(max_quiet_s,), name="guardian heartbeat", daemon=True)
         self._heart.start()
         found = self._answer(0, "start", _START_S + self._limit_s)
         self._identity = Identity(**found)
@@ -188,7 +190,7 @@ class GuardClient:
             self._heart.join()
         self._sock.close()
         try:
-            self._process.wait(_SLACK_S)
+            self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             threading.Thread(target=self._process.wait, name="guardian's end", daemon=True).start()
 

@@ -46,6 +46,8 @@ class Protection:
 
     ovp: tuple[str, str, str, str]
     ocp: tuple[str, str, str, str]
+    clear: tuple[str, ...]
+    """What makes a channel that tripped usable again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ _RIGOL_DP800 = Dialect(
     protection=Protection(
         ovp=(":OUTP:OVP:VAL CH{n},{x}", ":OUTP:OVP:VAL? CH{n}", ":OUTP:OVP CH{n},{s}", ":OUTP:OVP? CH{n}"),
         ocp=(":OUTP:OCP:VAL CH{n},{x}", ":OUTP:OCP:VAL? CH{n}", ":OUTP:OCP CH{n},{s}", ":OUTP:OCP? CH{n}"),
+        clear=(":OUTP:OVP:CLEAR CH{n}", ":OUTP:OCP:CLEAR CH{n}"),
     ),
 )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rig.errors import BenchError, TripError, UsageError
+from rig.guard import wire
 from rig.guard.armed import Armed, armed
 from rig.guard.config import GuardConfig, RailConfig
 from rig.guard.journal import Journal
@@ -20,8 +21,6 @@ from rig.model import Identity, Sample
 
 RING = 36_000
 """Samples kept in memory: half an hour at the default pace."""
-PAGE = 2_000
-"""Samples in one answer: it must pass the socket well within its timeout."""
 _RETRY_S = 0.1
 _AFTER_TRIP_S = 1.0
 """Pace of the tries when a trip could not be verified."""
@@ -49,12 +48,14 @@ class Guardian:
         self.burning = False
 
     def start(self) -> Identity:
-        """Identify the supply, check the rails against it, and switch all of them off."""
+        """Identify the supply, check the rails against it, switch all off, forget trips from before."""
         identity = self._supply.identify(self._config)
         for name, rail in self._config.rails.items():
             self._check_rail(name, rail)
         self._journal.event("started", supply=identity.raw, address=self._config.address)
         self.all_off("start")
+        for channel in sorted({rail.channel for rail in self._config.rails.values()}):
+            self._supply.clear_trip(channel)
         return identity
 
     # --- requests -----------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class Guardian:
     def samples(self, since_s: float) -> Sequence[Sample]:
         """The first PAGE of the samples kept that are newer than `since_s`, oldest first."""
         newer = list(itertools.takewhile(lambda s: s.time_s > since_s, reversed(self._ring)))
-        return newer[::-1][:PAGE]
+        return newer[::-1][: wire.PAGE]
 
     def mark(self, label: str) -> float:
         """Put a label into the recorded samples; returns its wall clock."""
@@ -275,6 +276,4 @@ class Guardian:
     def _accuracy(self, number: int) -> str:
         channel = self._supply.channel(number)
         parts = [(channel.accuracy_v, "V"), (channel.accuracy_a, "A")]
-        return ", ".join(
-            f"{a.percent:g} % + {a.offset:g} {u}" if a else f"{u}: not sourced" for a, u in parts
-        )
+        return ", ".join(f"{a.percent:g} % + {a.offset:g} {u}" if a else f"{u}: not sourced" for a, u in parts)

@@ -73,9 +73,7 @@ class Journal:
             self._file.write(json.dumps(row, allow_nan=False) + "\n")
             self._file.flush()
         except OSError as e:
-            text = (
-                f"{self._path}: power samples cannot be written: {e.strerror}; free the disk, then run again"
-            )
+            text = f"{self._path}: power samples cannot be written: {e.strerror}; free the disk, then run again"
             self._close()
             self._fault = text
             self.event("record_failed", text=text)

@@ -128,16 +128,10 @@ class ScpiLink:
 
     def _translated(self, command: str, e: Exception, waited_s: float) -> BenchError:
         if isinstance(e, UnicodeDecodeError):
-            return ReplyError(
-                self.address, command, bytes(e.object), "not text: the line or the supply garbles"
-            )
-        timed_out = (
-            isinstance(e, pyvisa.VisaIOError) and e.error_code == pyvisa.constants.StatusCode.error_timeout
-        )
+            return ReplyError(self.address, command, bytes(e.object), "not text: the line or the supply garbles")
+        timed_out = isinstance(e, pyvisa.VisaIOError) and e.error_code == pyvisa.constants.StatusCode.error_timeout
         if timed_out and not self._peer_closed():
-            return DeadlineError(
-                self.address, f"the reply to {command!r}", waited_s, "no whole reply", _REMEDY
-            )
+            return DeadlineError(self.address, f"the reply to {command!r}", waited_s, "no whole reply", _REMEDY)
         reason = "it closed the connection" if timed_out else f"{e}" or type(e).__name__
         return LinkDownError(self.address, command, reason, _REMEDY)
 

@@ -35,9 +35,7 @@ def wall_clock() -> Callable[[], float]:
 class Process:
     """The loop around one guardian; ends with all outputs off, or says loudly that they are not."""
 
-    def __init__(
-        self, config: GuardConfig, sock: socket.socket, guardian: Guardian, journal: Journal
-    ) -> None:
+    def __init__(self, config: GuardConfig, sock: socket.socket, guardian: Guardian, journal: Journal) -> None:
         self._config, self._sock, self._guardian, self._journal = config, sock, guardian, journal
         self._lines = wire.Lines(sock)
         self._open = True
@@ -60,6 +58,7 @@ class Process:
                 self._guardian.tick()
             reason = found
         finally:
+            self._journal.event("ending", text=reason)
             off = self._all_off(reason)
         return off
 

@@ -93,6 +93,13 @@ class Supply:
         """Put the output off and read back that it is."""
         self._switch(number, False)
 
+    def clear_trip(self, number: int) -> None:
+        """Make a channel that its own protection cut usable again; it stays off."""
+        if (by := self._dialect.protection) is not None:
+            for command in by.clear:
+                self._link.write(self._spelled(command, number))
+            self._check_errors(f"clearing the trip of channel {number}")
+
     def is_on(self, number: int) -> bool:
         """What the supply says of its output, now."""
         if (word := self._dialect.status) is not None:
@@ -157,9 +164,7 @@ class Supply:
         command, question = self._spelled(tell, number, s="ON" if on else "OFF"), self._spelled(ask, number)
         self._link.write(command)
         if self._ask_switch(question) is not on:
-            raise self._refused(
-                question, not on, f"{command!r} was not taken: nothing is switched on with it"
-            )
+            raise self._refused(question, not on, f"{command!r} was not taken: nothing is switched on with it")
 
     def _switch(self, number: int, on: bool) -> None:
         self.channel(number)

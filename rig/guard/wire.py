@@ -14,6 +14,8 @@ from rig.model import Reading, Sample
 
 Row = dict[str, Any]
 _CHUNK = 65536
+PAGE = 2_000
+"""Samples in one answer: it must pass the socket well within its timeout."""
 
 
 class Lines:

@@ -15,9 +15,11 @@ from typing import Any
 from rig.parse import ParseError
 from rig.parse.text import blocks, tool_output
 
+_JSON = re.compile(r"^\[", re.MULTILINE)
 _HEAD = re.compile(r"^\d{1,9}: ([^\s:@]+)(?:@(\S+))?: <([A-Z0-9_,-]*)>([^\n]*)$", re.MULTILINE)
-_LINK = re.compile(r"^[ \t]+link/(\S+)(?: ([0-9a-f:]+))?", re.MULTILINE)
+_LINK = re.compile(r"^[ \t]+link/(\S+)(?: ([0-9a-fA-F:]+))?", re.MULTILINE)
 _ADDRESS = re.compile(r"^[ \t]+(inet6?) ([0-9a-f.:]+)(?: peer \S+)?/(\d{1,3})", re.MULTILINE)
+_MTU = re.compile(r"[0-9]{1,9}\Z")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\Z")
 
 
@@ -51,10 +53,11 @@ class Interface:
 def interfaces(text: str) -> tuple[Interface, ...]:
     """Every interface of `ip [-j] [-d] [-s] link|addr`; empty: none, or an error text.
 
-    ParseError: it starts like JSON and is not.
+    ParseError: a line starts like JSON and is not.
     """
     clean = tool_output(text).replace("\r", "").strip()
-    return _from_json(clean) if clean.startswith("[") else _from_text(clean)
+    document = _JSON.search(clean)
+    return _from_json(clean[document.start() :]) if document else _from_text(clean)
 
 
 def interface(text: str, name: str) -> Interface | None:
@@ -107,7 +110,7 @@ def _block(head: re.Match[str], body: str) -> Interface:
         mac=(link[2] or "") if link else "",
         flags=head[3].split(","),
         operstate=after.get("state"),
-        mtu=int(after["mtu"]) if after.get("mtu", "").isdecimal() else None,
+        mtu=int(after["mtu"]) if _MTU.match(after.get("mtu", "")) else None,
         addresses=tuple(Address(m[1], m[2], int(m[3])) for m in _ADDRESS.finditer(body)),
     )
 

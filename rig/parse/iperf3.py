@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.parse import ParseError
-from rig.parse.text import plain
+from rig.parse.text import tool_output
 
 _BACK = "_bidir_reverse"
 
@@ -58,7 +58,7 @@ def transfers(document: str | Mapping[str, object]) -> tuple[Transfer, ...]:
 
 def _tree(text: str) -> Mapping[str, object]:
     """The JSON document in the text, which a console or iperf3 itself may have surrounded with other lines."""
-    clean = plain(text)
+    clean = tool_output(text)
     try:
         tree, _ = json.JSONDecoder().raw_decode(clean, max(clean.find("{"), 0))
     except (ValueError, RecursionError) as e:

@@ -73,8 +73,8 @@ def _matches(text: str, address: re.Match[str] | None) -> Iterator[tuple[Kind, M
             if match := pattern.search(text):
                 yield Kind.FAULT, {"code": code} | _named(match)
     for kind, pattern in ANYWHERE:
-        if match := pattern.search(text):
-            yield kind, _named(match)
+        if (match := pattern.search(text)) and (detail := _detail(kind, match, text)) is not None:
+            yield kind, detail
     for code, pattern in HINTS:
         if pattern.search(text):
             yield Kind.HINT, {"code": code}

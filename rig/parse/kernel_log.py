@@ -117,8 +117,8 @@ def _code(event: Event) -> str | None:
     if event.kind in (Kind.FAULT, Kind.HINT):
         return str(event.detail["code"])
     if event.kind is Kind.HOTPLUG:
-        what = str(event.detail["what"])
-        return next((code for start, code in _HOTPLUG_CODES.items() if what.startswith(start)), None)
+        what = str(event.detail["what"]).partition(":")[0]
+        return _HOTPLUG_CODES.get(what)
     if event.kind is Kind.BANDWIDTH:
         return "pcie.limited" if "limited_by" in event.detail else None
     return "pcie.contained" if event.kind is Kind.CONTAINED else None

@@ -92,7 +92,7 @@ class Device:
 def devices(text: str) -> tuple[Device, ...]:
     """Every device in the output, in order."""
     clean = _COMPLAINT.sub("", tool_output(text).replace("\r", "\n"))
-    return tuple(_device(head, body) for head, body in blocks(_HEADER, clean) if _CLASS.match(head[2]))
+    return tuple(_device(head, body) for head, body in blocks(_HEADER, clean))
 
 
 def device(text: str, address: str) -> Device | None:
@@ -141,7 +141,7 @@ def _device(head: re.Match[str], body: str) -> Device:
 
 def _class(text: str) -> tuple[str, str | None]:
     found = _CLASS.match(text)
-    return (found[1] or "", found[2]) if found else ("", None)
+    return (found[1] or "", found[2]) if found else (text, None)
 
 
 def _last(found: list[str]) -> str | None:

@@ -14,6 +14,7 @@ from rig.parse.text import tool_lines
 
 _COLUMNS = ("Default", "Current", "Next Boot", "New")
 _ROW = re.compile(r"\s*\*?\s*([A-Z][A-Z0-9_]{1,63}(?:\[[\d.]{1,12}\])?)\s{2,}(\S.*)\Z")
+_DIGITS = re.compile(r"[0-9]{1,9}\Z")
 _NUMBERED = re.compile(r"(.*)\((\d{1,9})\)\Z")
 
 
@@ -59,7 +60,7 @@ def number(value: str) -> int | None:
     """The number of a value: 2 of `ETH(2)`, 8 of `8`; None: it has none."""
     found = _NUMBERED.match(value)
     digits = found[2] if found else value
-    return int(digits) if digits.isascii() and digits.isdecimal() else None
+    return int(digits) if _DIGITS.match(digits) else None
 
 
 def _setting(named: list[str], row: str) -> Setting:

@@ -100,13 +100,11 @@ class UnitRun:
 
     def cannot(self, step: Step, why: str) -> None:
         """This bench cannot take the step: recorded, NotTaken raised."""
-        self._taken.add(step)
         self._not_taken(step, why)
         raise NotTaken(why)
 
     def take(self, step: Step, measure: Measure) -> None:
         """Measure, judge, write, then raise what came of it: NotTaken, Failed or BenchError; PASS returns."""
-        self._taken.add(step)
         if self._stopped_by:
             self._not_taken(step, self._stopped_by)
             raise NotTaken(self._stopped_by)
@@ -115,10 +113,14 @@ class UnitRun:
         try:
             self.bench.supply.mark(step)
             findings = measure()
+            verdict = self._decide(step, findings)
         except BenchError as e:
             self._bench_failed(step, str(e))
             raise
-        verdict = self._decide(step, findings)
+        except Exception as e:
+            # a fault of the rig itself: the unit was not judged, and nobody may take silence for a pass
+            self._bench_failed(step, f"fault in the rig: {type(e).__name__}: {e}")
+            raise
         self._tell("verdict", verdict)
         self.journal.event("step_end", step=step, verdict=verdict)
         self._raise(step, verdict)
@@ -153,6 +155,7 @@ class UnitRun:
         self._keep(step, [self._whole(step, why, Verdict.NOT_RUN), *rows])
 
     def _keep(self, step: Step, judged: list[Judged]) -> None:
+        self._taken.add(step)
         self.journal.judged(step, judged)
         self._judged.extend(judged)
 
@@ -204,6 +207,13 @@ class UnitRun:
                     action=self._error or "",
                 ),
             )
+        found = self._diagnosed()
+        if verdict is Verdict.NOT_RUN and not found:
+            rows = [j for j in self._judged if j.verdict is Verdict.NOT_RUN]
+            return (Cause("not run", evidence=(rows[0].measurement.name,), action=rows[0].why),) if rows else ()
+        return found
+
+    def _diagnosed(self) -> tuple[Cause, ...]:
         symptoms = self.facts.get("kernel_symptoms", ())
         kernel = tuple(str(s) for s in symptoms) if isinstance(symptoms, list | tuple) else ()
         return diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged), kernel))

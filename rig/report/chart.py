@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
+from rig.report.text import visible
 from rig.report.trace import RAIL_NAMES, Band, Trace, reduced
 
 _WIDTH_PT, _HEIGHT_PT, _FONT_PT = 648, 187, 8
@@ -140,6 +141,6 @@ def _inline(drawn: str, name: str, sentence: str) -> Markup:
     body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
     body = re.sub(r"(?<=: )#\d{6}", lambda m: _THEME.get(m[0], m[0]), body)
     size = f"0 0 {_WIDTH_PT} {_HEIGHT_PT}"
-    tag = f'<svg class="trace" role="img" aria-label="{escape(sentence)}" viewBox="{size}">'
+    tag = f'<svg class="trace" role="img" aria-label="{escape(visible(sentence))}" viewBox="{size}">'
     # matplotlib escaped its texts, the sentence is escaped here
     return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, body, count=1))  # noqa: S704

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -213,6 +214,8 @@ def _record(file: Path, schema: type[P], problems: list[str]) -> P | None:
 
 
 def _parsed(data: bytes, schema: type[P]) -> P:
+    with contextlib.suppress(ValidationError):
+        return schema.model_validate_json(data)
     # json.loads knows halves of surrogate pairs, which neither pydantic nor Arrow nor UTF-8 can hold
     tree = json.loads(data)
     return schema.model_validate_json(json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace"))

@@ -18,7 +18,7 @@ from rig.report.schema import CausePart, Event, Row
 from rig.report.summary import Outcome, Tally, outcomes, tally, virtual_word
 from rig.report.watts import CardDraw, card_draws
 
-_PAGE_BYTES = 8_000_000
+_PAGE_BYTES = 5_000_000
 _RUN_BYTES = (16_000, 256_000)
 _FILE_BYTES = 24_000
 _CONSOLE_BYTES = 6_000

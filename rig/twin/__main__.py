@@ -30,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ports = Ports(args.mains_port, args.console_port, args.supply_port, args.operator_port)
     try:
         with tempfile.TemporaryDirectory(prefix="rig-twin-") as scratch:
-            run_twin(
-                args.twin, ports, args.state or Path(scratch), host=args.host, with_parent=args.with_parent
-            )
+            run_twin(args.twin, ports, args.state or Path(scratch), host=args.host, with_parent=args.with_parent)
     except UsageError as e:
         print(f"rig: {e}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
@@ -51,7 +49,7 @@ def run_twin(
     with_parent: bool = False,
     make_host: HostMaker = ProcessHost,
 ) -> None:
-    """Serve the twin file's bench until SIGTERM, SIGINT, or (with_parent) the end of stdin; prints one JSON line.
+    """Serve the twin file's bench until SIGTERM, SIGINT or (with_parent) the end of stdin; print one JSON line.
 
     UsageError for a wrong file or host, BenchError when a plug cannot be opened.
     """
@@ -90,20 +88,12 @@ def _tell_when_stdin_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rig.twin", description="A virtual bench with the plugs of a real one."
-    )
-    parser.add_argument(
-        "twin", type=Path, help="what is plugged in and what is broken (configs/twins/*.yaml)"
-    )
+    parser = argparse.ArgumentParser(prog="rig.twin", description="A virtual bench with the plugs of a real one.")
+    parser.add_argument("twin", type=Path, help="what is plugged in and what is broken (configs/twins/*.yaml)")
     parser.add_argument("--host", default="127.0.0.1", help="loopback address of the plugs")
     for plug, port in (("mains", 18401), ("console", 18402), ("supply", 18403), ("operator", 18404)):
-        parser.add_argument(
-            f"--{plug}-port", type=_port, default=port, help=f"default {port}; 0: any free one"
-        )
-    parser.add_argument(
-        "--state", type=Path, help="folder for the test host's files (default: a temporary one)"
-    )
+        parser.add_argument(f"--{plug}-port", type=_port, default=port, help=f"default {port}; 0: any free one")
+    parser.add_argument("--state", type=Path, help="folder for the test host's files (default: a temporary one)")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
     return parser
 

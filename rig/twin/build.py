@@ -27,36 +27,28 @@ def soldered(twin: TwinFile, library: Library, unit: AdapterUnit) -> Soldered:
     return Soldered(board, real.joints)
 
 
-def card_state(
-    drawer: MutableMapping[str, CardState], twin: TwinFile, library: Library, unit: CardUnit
-) -> CardState:
-    """The card of this serial as it was left, or fresh from the twin file; UsageError when its model changed."""
+def card_state(drawer: MutableMapping[str, CardState], twin: TwinFile, library: Library, unit: CardUnit) -> CardState:
+    """The card of this serial as it was left, or fresh from the twin file; UsageError for another model."""
     card = library.card(unit.model)
     if unit.serial not in drawer:
         drawer[unit.serial] = _fresh(twin.cards.get(unit.serial, TwinCard()), card, unit.serial)
     known = drawer[unit.serial]
     if known.card.model != card.model:
-        raise UsageError(
-            f"card {unit.serial!r} is a {known.card.model}, not a {card.model}; fix the batch file"
-        )
+        raise UsageError(f"card {unit.serial!r} is a {known.card.model}, not a {card.model}; fix the batch file")
     return known
 
 
 def _fresh(real: TwinCard, card: Card, serial: str) -> CardState:
     if not card.pcie_card:
-        raise UsageError(
-            f"{card.model} is a media module without a PCIe function; it cannot go into an adapter"
-        )
+        raise UsageError(f"{card.model} is a media module without a PCIe function; it cannot go into an adapter")
     firmware = real.firmware or ("vpi" if card.family in MLX4 else "eth")
     if firmware not in of(card).modes:
         raise UsageError(
-            f"card {serial!r}: a {card.model} has no {firmware!r} firmware, expected one of {', '.join(of(card).modes)}"
+            f"card {serial!r}: a {card.model} has no {firmware!r} firmware; it has {', '.join(of(card).modes)}"
         )
     down = [port for port in real.ports_down if not 1 <= port <= (card.ports or 1)]
     if down:
-        raise UsageError(
-            f"card {serial!r}: a {card.model} has ports 1 to {card.ports or 1}, got port {down[0]}"
-        )
+        raise UsageError(f"card {serial!r}: a {card.model} has ports 1 to {card.ports or 1}, got port {down[0]}")
     mac = bytes.fromhex(real.mac.replace(":", "")) if real.mac else _mac(serial)
     return CardState(card, serial, firmware, real.power_w, tuple(real.ports_down), mac)
 

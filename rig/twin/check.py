@@ -27,7 +27,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 
 def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -> None:
-    """ConfigError, at the twin file's line, for the first thing in it that inserting these units would refuse."""
+    """ConfigError, at the twin file's line, for the first thing that inserting these units would refuse."""
     tree = read(path)
     for n, fault in enumerate(twin.faults):
         with _told_at(path, tree, ("faults", n)):

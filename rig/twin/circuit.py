@@ -86,9 +86,7 @@ class Circuit:
         self._settle(volts, modes, terminals)
         return volts
 
-    def _settle(
-        self, volts: dict[str, float], modes: dict[str, str], terminals: Mapping[str, Terminal]
-    ) -> None:
+    def _settle(self, volts: dict[str, float], modes: dict[str, str], terminals: Mapping[str, Terminal]) -> None:
         for node, load in self.loads.items():
             load.volt = max(volts[node], 0.0)
         for node, t in terminals.items():

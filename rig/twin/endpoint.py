@@ -223,6 +223,4 @@ def _product_data(state: CardState) -> bytes:
     numbers = [a for a in state.card.aliases if re.fullmatch(r"\d{6}-(001|B21)", a)]
     # the spare number is what HPE prints on the label
     part = next((a for a in numbers if a.endswith("-001")), numbers[0] if numbers else state.card.model)
-    return vpd(
-        state.card.title, [("PN", part), ("EC", "A-0001"), ("SN", state.serial), ("V0", "HPE FlexibleLOM")]
-    )
+    return vpd(state.card.title, [("PN", part), ("EC", "A-0001"), ("SN", state.serial), ("V0", "HPE FlexibleLOM")])

@@ -1,4 +1,4 @@
-"""What is on the bench now: nothing, a bare adapter on the probe fixture, or a unit in the slot; its electricity."""
+"""What is on the bench now, electrically: nothing, a bare adapter on the fixture, or a unit in the slot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BROKEN_S = 1 / 5.0
 WORKS_V = 10.0
 """The card's converters need this much at the card to run it."""
 BULK_F, AUX_F = 470e-6, 47e-6
-"""The twin's cards; the slot allows 1000 uF on 12 V and 150 uF on aux. Ref: domain notes on power, section 1."""
+"""The twin's cards; a slot allows 1000 uF on 12 V and 150 uF on aux. Ref: Analog Devices design note 346."""
 SIGNAL_SUPPLIES = ("+12V", "GND", "VDET")
 LEAKAGE_OHM = 20e6
 """Probe fixture and leads."""
@@ -73,9 +73,7 @@ class Bare:
 class Slotted:
     """A unit in the slot, its rails fed by the supply."""
 
-    def __init__(
-        self, adapter: AdapterUnit, board: Soldered, state: CardState, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, adapter: AdapterUnit, board: Soldered, state: CardState, rng: np.random.Generator) -> None:
         self.adapter, self.board, self.state = adapter, board, state
         self._rng = rng
         self._power = CardPower(state.card, state.power_w, rng)

@@ -1,8 +1,8 @@
 """Does the PCIe link come up, how wide, how fast, and which pair loses bits: pure functions of the joints.
 
 Where physics leaves a choice the bench is deterministic (the thresholds below are its own):
-a pair with an open or bridged leg, or 1 kΩ in a leg, does not train; 300 Ω does not carry 5 GT/s, 100 Ω does not
-carry 8 GT/s, and one such pair slows the whole link; less than that costs bit errors.
+a pair with an open or bridged leg, or 1 kΩ in a leg, does not train; 300 Ω does not carry 5 GT/s, 100 Ω does
+not carry 8 GT/s, and one such pair slows the whole link; less than that costs bit errors.
 """
 
 from __future__ import annotations

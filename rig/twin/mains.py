@@ -1,6 +1,6 @@
 """The mains switch: a Shelly of the second generation with one output, the test host.
 
-Ref: Shelly Gen2 API: RPC over HTTP, Switch.Set, Switch.GetStatus, Shelly.GetDeviceInfo; errors -103, -105, 404.
+Ref: Shelly Gen2 API: RPC over HTTP, Switch.Set, Switch.GetStatus, Shelly.GetDeviceInfo; common errors.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ class RpcError(Exception):
 class Mains:
     """Switches through `switch(on)`; `is_on()` is the truth at the output."""
 
-    def __init__(
-        self, switch: Callable[[bool], Awaitable[None]], is_on: Callable[[], bool], faults: Faults
-    ) -> None:
+    def __init__(self, switch: Callable[[bool], Awaitable[None]], is_on: Callable[[], bool], faults: Faults) -> None:
         self._switch, self._is_on, self._faults = switch, is_on, faults
         self._busy = asyncio.Lock()
 

@@ -49,7 +49,7 @@ class ConfigSpace:
         return value
 
     def write(self, at: int, data: bytes) -> None:
-        """A host's write: read-only bits keep their value, write-1-to-clear bits clear where a 1 was written."""
+        """A host's write: read-only bits stay, write-1-to-clear bits clear where a 1 was written."""
         for i, new in enumerate(data, start=at):
             kept = self._bytes[i] & ~self._writable[i] & 0xFF
             self._bytes[i] = (kept | new & self._writable[i]) & ~(new & self._clearable[i]) & 0xFF
@@ -171,7 +171,7 @@ class ConfigSpace:
         for lane in range(lanes):
             self._put("<H", at + 0x0C + 2 * lane, 0x7F7F)
 
-    # --- what happens to it -----------------------------------------------------------------------------------
+    # --- what happens to it ---------------------------------------------------------------------------------
 
     def correctable_error(self, name: str) -> None:
         """Latch one error by its kernel name in AER and Device Status, as hardware does."""
@@ -214,9 +214,7 @@ def vpd(name: str, fields: Sequence[tuple[str, str]]) -> bytes:
     Ref: PCI Local Bus 3.0 appendix I; the checksum makes the bytes up to and including it sum to zero.
     """
     title = _latin(name, 255)
-    body = b"".join(
-        key.encode("ascii") + bytes([len(v)]) + v for key, v in ((k, _latin(t, 64)) for k, t in fields)
-    )
+    body = b"".join(key.encode("ascii") + bytes([len(v)]) + v for key, v in ((k, _latin(t, 64)) for k, t in fields))
     text = b"\x82" + struct.pack("<H", len(title)) + title + b"\x90" + struct.pack("<H", len(body) + 4) + body
     text += b"RV\x01"
     return text + bytes([-sum(text) & 0xFF]) + b"\x78"

@@ -1,4 +1,4 @@
-"""How much a card draws, in each state of a test host: sourced figures where there are any, else the twin's own.
+"""How much a card draws in each state of a test host: sourced figures where there are any, else the twin's own.
 
 The shares of a state are the twin's assumption, in the order every real card shows: no clock < reset < driver
 loaded < each linked port < traffic. They move between the two figures a data sheet gives (typical, maximum).
@@ -17,9 +17,9 @@ IDLE_OF_MAX = 0.7
 """Idle with every link up, as a share of a maximum figure that stands alone."""
 FULL_OF_TYPICAL = 1.15
 TRAFFIC_SHARE = 0.6
-"""Both directions on all ports reach this far from typical to maximum; the rest is worst-case silicon and heat."""
+"""Both directions on all ports go this far from typical to maximum; the rest is worst-case silicon."""
 NO_CLOCK, IN_RESET, NO_LINK = 0.30, 0.50, 0.75
-"""Shares of the idle power: rails on without a host clock, held in reset, driver loaded with every port down."""
+"""Shares of the idle power: rails on without a host clock, held in reset, out of reset with every port down."""
 TX_PART = 0.55
 WARM_UP_PART, WARM_UP_S = 0.03, 20.0
 """A cold card draws a few per cent less and is warm after a minute."""

@@ -63,9 +63,7 @@ HostMaker = Callable[[Slot, TwinHost, Path, tuple[str, int], Sequence[str]], Mac
 class Twin:
     """A virtual bench; BenchError from `start` when a port is in use, and everything is closed again."""
 
-    def __init__(
-        self, twin: TwinFile, library: Library, state: Path, clock: Clock, make_host: HostMaker
-    ) -> None:
+    def __init__(self, twin: TwinFile, library: Library, state: Path, clock: Clock, make_host: HostMaker) -> None:
         self._twin, self._state, self._clock, self._make_host = twin, state, clock, make_host
         self._cables = contextlib.ExitStack()
         self._addresses = self._take_addresses()
@@ -88,14 +86,10 @@ class Twin:
         self._cables.close()
 
     async def _start(self, host: str, ports: Ports) -> Mapping[str, object]:
-        self._host = self._make_host(
-            self.world, self._twin.host, self._state, (host, ports.console), self._addresses
-        )
+        self._host = self._make_host(self.world, self._twin.host, self._state, (host, ports.console), self._addresses)
         self._closing.push_async_callback(asyncio.to_thread, self._host.close)
         await asyncio.to_thread(self._host.start)
-        mains = await self._web(
-            "mains", host, ports.mains, Mains(self._switch, self.world.mains, self._faults).app()
-        )
+        mains = await self._web("mains", host, ports.mains, Mains(self._switch, self.world.mains, self._faults).app())
         operator = await self._web("operator", host, ports.operator, Operator(self.world, self._faults).app())
         supply = await self._supply(host, ports.supply)
         return {
@@ -144,9 +138,7 @@ class Twin:
                 continue
             self._cables.enter_context(held)
             return tuple(f"127.{octet}.{port}.2" for port in range(1, PORTS_PER_CARD + 1))
-        raise BenchError(
-            f"twin: all cable addresses from 127.{CABLES[0]}.0.1 on are in use; end the other twins"
-        )
+        raise BenchError(f"twin: all cable addresses from 127.{CABLES[0]}.0.1 on are in use; end the other twins")
 
 
 def listen(plug: str, host: str, port: int) -> socket.socket:
@@ -167,7 +159,5 @@ def loopback(host: str) -> str:
     except ValueError:
         inside = False
     if not inside:
-        raise UsageError(
-            f"--host {host!r}: the twin's plugs have no password and stay on loopback, expected 127.0.0.1"
-        )
+        raise UsageError(f"--host {host!r}: the twin's plugs have no password and stay on loopback, expected 127.0.0.1")
     return host

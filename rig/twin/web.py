@@ -29,11 +29,7 @@ def faulty(plug: str, faults: Faults) -> Middleware:
         if faults.active(plug, "slow"):
             await asyncio.sleep(SLOW_S)
         response = await handler(request)
-        return (
-            web.Response(text="<html>\x00it works!", status=200)
-            if faults.active(plug, "garbage")
-            else response
-        )
+        return web.Response(text="<html>\x00it works!", status=200) if faults.active(plug, "garbage") else response
 
     return middleware
 

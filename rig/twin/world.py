@@ -85,7 +85,7 @@ class World(Slot):
     def insert(self, adapter: AdapterUnit, card: CardUnit | None, *, bare: bool) -> None:
         """Put a unit in the slot, or its adapter alone on the fixture.
 
-        Refused with power on, UsageError when the twin file and the layout or card do not fit; nothing changes then.
+        Refused with power on, UsageError when twin file and layout or card do not fit; nothing changes then.
         """
         with self._lock:
             self._hands_off("put a unit in")
@@ -279,6 +279,4 @@ class World(Slot):
 
     def _activity(self, state: CardState) -> Activity:
         running = bool(self._link.width)
-        return self._nic.activity(
-            state if running else None, clock=self._host_state != "off", running=running
-        )
+        return self._nic.activity(state if running else None, clock=self._host_state != "off", running=running)

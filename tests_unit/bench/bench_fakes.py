@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 import attr
 from labgrid import Target, target_factory
@@ -107,6 +109,8 @@ class ShellServer(ConsoleServer):
         self._shell: subprocess.Popen[bytes] | None = None
         self._pty: int | None = None
         self._at_login = False
+        self._watching = False
+        self._mains: threading.Thread | None = None
         self.boots = boots
         super().__init__()
 
@@ -119,6 +123,22 @@ class ShellServer(ConsoleServer):
             if self.boots:
                 self.say(b"Debian GNU/Linux 12 duthost ttyS0\r\n\r\n" + LOGIN.encode())
                 self._at_login = True
+
+    def power_by_file(self, path: Path) -> None:
+        """Mains that somebody switches by writing `on` or `off` into a file."""
+        path.write_text("off\n")
+        self._mains = threading.Thread(target=self._watch, args=(path,), daemon=True)
+        self._watching = True
+        self._mains.start()
+
+    def _watch(self, path: Path) -> None:
+        was = "off"
+        while self._watching:
+            now = path.read_text().strip() or was
+            if now != was:
+                self.power(now == "on")
+                was = now
+            time.sleep(0.02)
 
     def on_bytes(self, data: bytes) -> None:
         super().on_bytes(data)
@@ -162,6 +182,9 @@ class ShellServer(ConsoleServer):
             shell.wait()
 
     def close(self) -> None:
+        self._watching = False
+        if self._mains is not None:
+            self._mains.join(5)
         self._end_shell()
         super().close()
         if self._pty is not None:

@@ -94,16 +94,32 @@ def test_no_plug_is_a_link_down():
         target.get_driver(OperatorPlugDriver).remove()
 
 
+@contextlib.contextmanager
+def person(leader):
+    """Reads up to the question, then presses Enter; what was read is the one item yielded."""
+    heard = [""]
+
+    def answer():
+        while "press Enter: " not in heard[0]:
+            heard[0] += os.read(leader, 4096).decode()
+        os.write(leader, b"\n")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield heard
+    thread.join()
+
+
 @pytest.fixture
 def terminal():
     """The leader end of a terminal and a driver at the other."""
     leader, follower = os.openpty()
 
-    def person(**options):
+    def opened(**options):
         target = target_with((OperatorTerminal, {"device": os.ttyname(follower)}), (OperatorTerminalDriver, options))
         return leader, target.get_driver(OperatorTerminalDriver)
 
-    yield person
+    yield opened
     os.close(leader)
     os.close(follower)
 
@@ -120,10 +136,16 @@ def terminal():
 )
 def test_a_person_is_told_what_to_do_and_presses_enter(terminal, ask, said):
     leader, operator = terminal()
-    os.write(leader, b"\n")
-    ask(operator)
-    text = os.read(leader, 4096).decode()
-    assert all(part in text for part in [*said, "press Enter"])
+    with person(leader) as heard:
+        ask(operator)
+    assert all(part in heard[0] for part in [*said, "press Enter"])
+
+
+def test_an_enter_from_before_the_question_is_no_answer(terminal):
+    leader, operator = terminal(patience_s=0.1)
+    os.write(leader, b"\n\n")
+    with pytest.raises(DeadlineError):
+        operator.release()
 
 
 def test_nobody_at_the_terminal_is_a_deadline(terminal):
@@ -134,17 +156,16 @@ def test_nobody_at_the_terminal_is_a_deadline(terminal):
 
 def test_no_terminal_is_a_usage_error_that_says_what_to_do(tmp_path):
     target = target_with((OperatorTerminal, {"device": str(tmp_path / "none")}), (OperatorTerminalDriver, {}))
-    with pytest.raises(UsageError, match="no terminal to ask at .*run the rig from a terminal"):
+    with pytest.raises(UsageError, match=r"no terminal to ask at .*run the rig from a terminal"):
         target.get_driver(OperatorTerminalDriver).release()
 
 
 def test_a_serial_number_cannot_steer_the_terminal(terminal):
     leader, operator = terminal()
-    os.write(leader, b"\n")
-    operator.insert(Unit(AdapterUnit("revA", "\x1b[2J\u202eA\n"), CardUnit("x", "y")), bare=True)
-    text = os.read(leader, 4096).decode()
-    assert "\\x1b[2J\\u202eA\\n" in text
-    assert "\x1b" not in text
+    with person(leader) as heard:
+        operator.insert(Unit(AdapterUnit("revA", "\x1b[2J\u202eA\n"), CardUnit("x", "y")), bare=True)
+    assert "\\x1b[2J\\u202eA\\n" in heard[0]
+    assert "\x1b" not in heard[0]
 
 
 def test_what_can_be_read_stays_as_it_is():

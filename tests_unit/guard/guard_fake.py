@@ -25,6 +25,7 @@ class FakeChannel:
     ovp_on: bool = False
     ocp: float = 3.3
     ocp_on: bool = False
+    tripped: bool = False
 
     def reading(self) -> tuple[float, float]:
         return (self.voltage_v, self.load_a) if self.on else (0.0, 0.0)
@@ -85,6 +86,9 @@ class FakeSupply:
         if m := re.fullmatch(r":OUTP:(OVP|OCP)(:VAL)?\?? CH(\d)(?:,(.+))?", command):
             channel, name = self.channels[int(m[3])], m[1].lower()
             return self._number(channel, name, m[4]) if m[2] else self._flag(channel, f"{name}_on", m[4])
+        if m := re.fullmatch(r":OUTP:(OVP|OCP):CLEAR CH(\d)", command):
+            self.channels[int(m[2])].tripped = False
+            return ""
         if m := re.fullmatch(r":MEAS:ALL\? CH(\d)", command):
             v, i = self.channels[int(m[1])].reading()
             return f"{v:.4f},{i:.4f},{v * i:.3f}"
@@ -119,7 +123,7 @@ class FakeSupply:
     def _flag(self, channel: FakeChannel, name: str, value: str | None) -> str:
         if value is None:
             return "ON" if getattr(channel, name) else "OFF"
-        setattr(channel, name, value == "ON")
+        setattr(channel, name, value == "ON" and not (name == "on" and channel.tripped))
         return ""
 
 
@@ -184,11 +188,11 @@ class FakeServer(socketserver.ThreadingTCPServer):
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
-    def process_request(self, request, client_address):  # type: ignore[no-untyped-def]
+    def process_request(self, request, client_address):
         self._live.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request):  # type: ignore[no-untyped-def]
+    def shutdown_request(self, request):
         self._live.discard(request)
         super().shutdown_request(request)
 

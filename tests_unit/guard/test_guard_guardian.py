@@ -6,11 +6,13 @@ import pytest
 from guard_fake import SIGLENT_IDN, FakeServer, FakeSupply
 
 from rig.errors import BenchError, ReplyError, TripError, UsageError
+from rig.guard import wire
 from rig.guard.config import GuardConfig, RailConfig
 from rig.guard.guardian import Guardian
 from rig.guard.journal import Journal
 from rig.guard.process import wall_clock
 from rig.guard.supply import opened
+from rig.model import Sample
 
 RAILS = {"12v": RailConfig(1, 12.6, 2.5), "3v3": RailConfig(3, 3.6, 3.0), "probe": RailConfig(2, 12.6, 0.1)}
 
@@ -20,12 +22,14 @@ class Elapsed:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.wakes = lambda: None
 
     def __call__(self) -> float:
         return self.now_s
 
     def sleep(self, seconds: float) -> None:
         self.now_s += seconds
+        self.wakes()
 
 
 class Bench:
@@ -64,6 +68,13 @@ def test_everything_that_was_left_on_goes_off_at_the_start(supply, bench):
     assert bench.guardian.start().model == "DP832"
     assert supply.all_off()
     assert bench.events() == ["started", "off_verified"]
+
+
+def test_a_channel_that_had_tripped_by_itself_can_be_used_after_a_new_start(supply, bench):
+    supply.channels[1].tripped = True
+    bench.guardian.start()
+    bench.guardian.apply("12v", 12.0, 2.1)
+    assert supply.is_on(1)
 
 
 def test_a_rail_that_the_channel_cannot_carry_is_refused_at_the_start(supply, tmp_path):
@@ -105,6 +116,14 @@ def test_samples_are_kept_and_rise_in_time(bench):
     assert len(times) == 10
     assert times == sorted(set(times))
     assert [s.time_s for s in bench.guardian.samples(times[6])] == times[7:]
+
+
+def test_more_samples_than_fit_one_answer_come_page_by_page(bench):
+    many = [Sample(float(n), {}) for n in range(wire.PAGE + 5)]
+    bench.guardian._ring.extend(many)
+    first = bench.guardian.samples(-1.0)
+    assert first == many[: wire.PAGE]
+    assert bench.guardian.samples(first[-1].time_s) == many[wire.PAGE :]
 
 
 def test_current_beyond_the_ceiling_for_some_samples_is_a_trip_of_all_rails(supply, bench):
@@ -193,16 +212,9 @@ def test_off_is_tried_again_until_it_is_verified(supply, bench):
     bench.guardian.start()
     bench.guardian.apply("12v", 12.0, 0.1)
     supply.fault(r"OUTP\? CH1", "garbage")
-    heal = bench.time.sleep
-
-    def sleep(seconds: float) -> None:
-        heal(seconds)
-        if bench.time.now_s > 3:
-            supply.fault(r"OUTP\? CH1", None)
-
-    bench.guardian._sleep = sleep
+    bench.time.wakes = lambda: supply.fault(r"OUTP\? CH1", "garbage" if bench.time.now_s < 3 else None)
     bench.guardian.off(None)
-    assert supply.all_off() and bench.time.now_s > 3
+    assert supply.all_off() and bench.time.now_s >= 3
 
 
 def test_a_trip_whose_off_failed_is_tried_again_at_every_tick(supply, tmp_path):

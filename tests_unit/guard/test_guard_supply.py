@@ -6,7 +6,7 @@ from guard_fake import RIGOL_IDN, SIGLENT_IDN, FakeServer, FakeSupply
 from rig.errors import BenchError, LinkDownError, ReplyError, UsageError
 from rig.guard import dialects
 from rig.guard.config import GuardConfig, RailConfig
-from rig.guard.supply import SetPoint, Supply, opened
+from rig.guard.supply import SetPoint, opened
 
 RAILS = {"12v": RailConfig(1, 12.6, 2.5)}
 TWELVE = SetPoint(12.0, 2.1, ovp_v=13.2)
@@ -221,8 +221,7 @@ def test_a_status_word_that_is_none_is_an_error():
 
 
 def test_a_channel_without_readback_cannot_be_used():
-    told = Supply(None, dialects.find("SPD3303X-E"))  # type: ignore[arg-type]
-    told._link = type("Nowhere", (), {"address": "nowhere"})()  # type: ignore[assignment]
+    told = opened(GuardConfig("TCPIP0::127.0.0.1::9::SOCKET", "SPD3303X-E", RAILS))
     with pytest.raises(UsageError, match="neither a remote set point nor a readback"):
         told.channel(3)
     with pytest.raises(UsageError, match="there is no channel 4"):

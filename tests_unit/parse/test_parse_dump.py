@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from rig.parse.dump import LINE_LIMIT, Entry, Kind, dump_commands, parse_dump, texts
 
 MARKER = "k3J9sdfAA1"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rig.parse import lspci
 from rig.parse.lspci import Link, Region
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rig.parse.text import plain, tool_lines, tool_output
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from json import loads
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from journal import T0_S, cause, row, sampled, unit, write_run
+from report_journals import T0_S, cause, row, sampled, unit, write_run
 
 import rig.report
 from rig.errors import UsageError
@@ -100,7 +101,8 @@ def test_csv_parquet_and_json_give_the_frame_back(results: Path, tmp_path: Path)
     csv, parquet, json = tmp_path / "x.csv", tmp_path / "x.parquet", tmp_path / "x.json"
     export(df, csv=csv, parquet=parquet, json=json)
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), df)
-    for back in (pd.read_csv(csv), pd.read_json(json, convert_dates=["time"])):
+    records = pd.DataFrame.from_records(loads(json.read_text(encoding="utf-8")))
+    for back in (pd.read_csv(csv), records):
         assert list(back.columns) == COLUMNS
         assert back["value"].fillna(-1).tolist() == df["value"].fillna(-1).tolist()
         assert back["adapter_serial"].tolist() == df["adapter_serial"].tolist()

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from journal import T0_S, row, write_batch, write_run
+from report_journals import T0_S, row, write_batch, write_run
 
 from rig.errors import UsageError
 from rig.model import Verdict

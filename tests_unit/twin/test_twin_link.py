@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from twin_bench import DESIGNS, LIBRARY, X8_GEN3, bench_with, joint, running
+from twin_bench import DESIGNS, LIBRARY, X8_GEN3, joint, running
 
 from rig.model import AdapterUnit
 from rig.netlist import Board, card_needs
@@ -38,7 +38,14 @@ def test_a_good_board_of_every_design_runs_x8_at_8_gt(design):
 
 @pytest.mark.parametrize(
     ("pins", "width"),
-    [(("A35", "A36"), 4), (("A36", "A37"), 4), (("B29", "B30"), 2), (("A22", "A23"), 1), (("A18", "A19"), 0), (("B16", "B17"), 0)],
+    [
+        (("A35", "A36"), 4),
+        (("A36", "A37"), 4),
+        (("B29", "B30"), 2),
+        (("A22", "A23"), 1),
+        (("A18", "A19"), 0),
+        (("B16", "B17"), 0),
+    ],
 )
 def test_a_bridge_on_a_lane_pin_kills_the_pair(pins, width):
     assert running(joints=[bridge(*pins)]).link["width"] == width
@@ -238,80 +245,3 @@ def test_counts_start_again_with_every_boot():
     bench.boot()
     bench.world.host_state("up")
     assert sum((bench.world.view().functions[0].correctable or {}).values()) < 60
-
-
-# --- power and damage -------------------------------------------------------------------------------------------
-
-
-def test_without_12_v_there_is_no_link():
-    bench = bench_with()
-    bench.boot()
-    assert (bench.link["width"], "12 V" in str(bench.link["why"])) == (0, True)
-
-
-def test_three_of_four_supply_joints_open_still_power_the_card():
-    assert running(joints=[joint("A2"), joint("A3"), joint("B2")]).link["width"] == 8
-
-
-def test_all_four_supply_joints_open_leave_the_card_dark():
-    bench = running(joints=[joint("A2"), joint("A3"), joint("B2"), joint("B3")])
-    assert bench.world.output(1).current_a == pytest.approx(0, abs=1e-3)
-    assert bench.link["width"] == 0
-
-
-def test_an_open_aux_joint_does_not_stop_a_card():
-    assert running(joints=[joint("B10")]).link["width"] == 8
-
-
-@pytest.mark.parametrize(
-    ("design", "pins"),
-    [("TobleMiner-revA", ("A1", "A2")), ("TobleMiner-revA", ("A3", "A4")), ("TobleMiner-revA", ("B3", "B4")),
-     ("TobleMiner-revC", ("A1", "A2")), ("KCORES-v1.1", ("B3", "B4"))],
-)  # fmt: skip
-def test_12_v_in_a_pin_that_cannot_take_it_breaks_the_card(design, pins):
-    bench = bench_with(design, joints=[bridge(*pins)])
-    bench.rails()
-    assert bench.world.state()["card_damaged_at"]
-    assert bench.world.output(1).current_a > 1.5
-    bench.boot()
-    assert bench.link["width"] == 0
-
-
-def test_a_broken_card_stays_broken_on_a_good_board():
-    bench = bench_with(joints=[bridge("A3", "A4")])
-    bench.rails()
-    for channel in (1, 3):
-        bench.world.drive(channel, on=False)
-    bench.wait(2)
-    card = type(bench.world._on_bench.state)  # noqa: F841
-    from rig.model import CardUnit  # noqa: PLC0415
-
-    bench.world.insert(AdapterUnit("TobleMiner-revA", "A-good"), CardUnit(X8_GEN3, "C-1"), bare=False)
-    bench.rails()
-    bench.boot()
-    assert "damaged" in str(bench.link["why"])
-
-
-def test_a_short_check_voltage_breaks_nothing():
-    bench = bench_with(joints=[bridge("A1", "A2")])
-    bench.world.drive(1, voltage_v=1.0, limit_a=0.05, on=True)
-    bench.wait(2)
-    assert bench.world.state()["card_damaged_at"] == []
-
-
-def test_a_shorted_12_v_rail_holds_the_supply_in_current_limit():
-    bench = bench_with("TobleMiner-revC", joints=[bridge("A3", "A4")])
-    bench.world.drive(1, voltage_v=12.0, limit_a=0.5, on=True)
-    bench.wait(1)
-    seen = bench.world.output(1)
-    assert (seen.mode, seen.current_a) == ("CC", pytest.approx(0.5))
-    assert seen.voltage_v < 0.2
-
-
-def test_12_v_bridged_onto_the_3v3_rail_trips_the_other_channel():
-    bench = bench_with("TobleMiner-revC", joints=[bridge("A1", "A2")])
-    bench.world.drive(3, voltage_v=3.3, limit_a=0.375, on=True, ovp_v=3.6)
-    bench.world.drive(1, voltage_v=12.0, limit_a=2.5, on=True)
-    bench.wait(0.5)
-    assert bench.world.output(3).tripped == "OVP"
-    assert not bench.world.output(3).on

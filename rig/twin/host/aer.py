@@ -25,10 +25,26 @@ CORRECTABLE: Mapping[str, int] = MappingProxyType(
     }
 )
 """Name to bit, in the order of `aer_dev_correctable`."""
-_UNCORRECTABLE = (
-    "Undefined DLP SDES TLP FCP CmpltTO CmpltAbrt UnxCmplt RxOF MalfTLP ECRC UnsupReq ACSViol UncorrIntErr "
-    "BlockedTLP AtomicOpBlocked TLPBlockedErr PoisonTLPBlocked"
-).split()
+_UNCORRECTABLE = [
+    "Undefined",
+    "DLP",
+    "SDES",
+    "TLP",
+    "FCP",
+    "CmpltTO",
+    "CmpltAbrt",
+    "UnxCmplt",
+    "RxOF",
+    "MalfTLP",
+    "ECRC",
+    "UnsupReq",
+    "ACSViol",
+    "UncorrIntErr",
+    "BlockedTLP",
+    "AtomicOpBlocked",
+    "TLPBlockedErr",
+    "PoisonTLPBlocked",
+]
 _PHYSICAL = 1 << 0
 _DATA_LINK = 1 << 6 | 1 << 7 | 1 << 8 | 1 << 12
 _TRANSMITTER = 1 << 8 | 1 << 12

@@ -24,6 +24,7 @@ _BURST_S = 0.005
 """Time the pacing may fall behind and catch up."""
 _LEAST_SLEEP_S = 0.0005
 _CONNECT_S = 2.0
+_RETRY_S = 0.05
 _BUSY_S = 0.2
 _TRICKLE_BPS = 1e6
 """Below this it is the two iperf3 talking about the test, not the test."""
@@ -109,8 +110,9 @@ class Cable:
         while not self._down.is_set():
             try:
                 outer, _ = self._listener.accept()
-            except OSError:
-                continue  # hung up, or the caller went away first
+            except OSError:  # hung up, the caller went away first, or no descriptor is left
+                self._down.wait(_RETRY_S)
+                continue
             threading.Thread(target=self._forward, args=(outer, inside), name="twin cable", daemon=True).start()
 
     def _forward(self, outer: socket.socket, inside: Callable[[], socket.socket]) -> None:

@@ -31,6 +31,7 @@ permitted by applicable law.
 _BASHRC = r"""
 bind 'set enable-bracketed-paste off' 2>/dev/null
 PS1='\u@\h:\w\$ '
+alias logout=exit
 """
 _PATH = f"{_AT}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENVIRONMENT = {
@@ -75,7 +76,7 @@ def config(state: Path, real_ip: str, password: str) -> dict[str, object]:
         "issue": _ISSUE,
         "motd": _MOTD,
         "password": password,
-        "shell": ["/bin/bash", "-bash", "--noprofile", "--rcfile", f"{_AT}/bashrc", "-i"],
+        "shell": ["/bin/bash", "bash", "--noprofile", "--rcfile", f"{_AT}/bashrc", "-i"],
         "env": _ENVIRONMENT,
         "proc": {
             "version": f"Linux version {RELEASE} (debian-kernel@lists.debian.org) {VERSION}\n",

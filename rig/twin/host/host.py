@@ -12,8 +12,9 @@ from rig.errors import BenchError, RigError
 from rig.twin.host import bootlog, guest, namespace, sysfs, writes
 from rig.twin.host.cables import Cables
 from rig.twin.host.console import Console
+from rig.twin.host.device import ROOT_PORT
 from rig.twin.host.files import Mirror, Writable
-from rig.twin.host.kernel import ROOT_PORT, Kernel
+from rig.twin.host.kernel import Kernel
 from rig.twin.host.klog import EMERG, INFO, KernelLog
 from rig.twin.host.server import ToolServer
 from rig.twin.host.tools import TOOLS, Answer, Context
@@ -97,7 +98,7 @@ class ProcessHost:
     def power(self, on: bool) -> None:
         """Mains on (it boots) or off (everything in it is gone when this returns); needs `start`."""
         with self._lock:
-            if self._failure is not None:
+            if on and self._failure is not None:
                 failure, self._failure = self._failure, None
                 raise BenchError(f"twin host: it stopped: {failure}") from failure
             if on != self._powered:
@@ -201,7 +202,7 @@ class ProcessHost:
                 try:
                     self._tick()
                 except (RigError, OSError) as e:
-                    self._failure = e
+                    self._failure, self._powered = e, False
                     self._end()
 
     def _pause_s(self) -> float:

@@ -6,60 +6,20 @@ comes later is not seen before a rescan.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from rig.twin.host import aer, bandwidth, pci
 from rig.twin.host.aer import Line
+from rig.twin.host.device import ROOT_PORT, Device, bdf_of
 from rig.twin.host.dialects import BANDWIDTH, Dialect, dialect, known_modules
 from rig.twin.host.klog import ERR, INFO, KernelLog
 from rig.twin.host.netdev import NetDev
-from rig.twin.host.resources import Allocator, Resource, program
+from rig.twin.host.resources import Allocator, program
 from rig.twin.view import Function, HostView, NetPort, Slot
 
-ROOT_PORT = "0000:00:01.0"
 _FIRST_IFINDEX = 2
 _MEM_AND_MASTER = 0x0006
-
-
-@dataclass(slots=True)
-class Device:
-    """One PCI function the kernel has enumerated."""
-
-    bdf: str
-    number: int | None
-    """None: the root port."""
-    identity: bytes
-    """Configuration space at enumeration; ids are remembered from then."""
-    driver: str | None
-    config: bytes
-    correctable: Mapping[str, int] | None
-    vpd: bytes = b""
-    resources: Mapping[int, Resource] = field(default_factory=dict)
-    irq: int = 0
-    bound: bool = False
-
-    @property
-    def express(self) -> int | None:
-        return pci.express_at(self.identity)
-
-    @property
-    def ids(self) -> str:
-        return f"{pci.vendor(self.identity):04x}:{pci.device(self.identity):04x}"
-
-    @property
-    def log_name(self) -> str:
-        return self.driver if self.bound and self.driver else "pci"
-
-    def capable(self) -> pci.Link | None:
-        return None if self.express is None else pci.link_capability(self.identity, self.express)
-
-    def link(self) -> pci.Link | None:
-        return None if self.express is None else pci.link_status(self.config, self.express)
-
-
-def bdf_of(number: int) -> str:
-    return f"0000:01:00.{number}"
 
 
 class Kernel:
@@ -163,10 +123,11 @@ class Kernel:
     def bind(self) -> list[Line]:
         """Give every device without a driver the loaded module that knows it; the lines of it."""
         fresh = [d for d in self.devices.values() if d.driver in self.modules and not d.bound]
+        running = any(d.bound for d in self.devices.values() if d.number is not None)
         for device in fresh:
             device.bound = True
             self._slot.write_config(device.number, program(device.config, {}, _MEM_AND_MASTER))
-        if fresh:
+        if fresh and not running:
             self._slot.set_driver(True)
         self._look()
         self.revision += 1
@@ -251,6 +212,7 @@ class Kernel:
     def _drop_netdevs(self, gone: Iterable[NetDev]) -> None:
         for netdev in list(gone):
             del self.netdevs[netdev.name]
+            self._slot.set_admin(netdev.name, False)
             self.revision += 1
 
     def _say(self, templates: Iterable[str], device: Device, port: NetPort | None) -> list[Line]:
@@ -285,12 +247,10 @@ class Kernel:
 
 
 def _dark(port: NetPort) -> NetPort:
-    return NetPort(
-        port.name, port.function, port.index, port.mac, None, port.admin_up, port.speeds_bps, port.media, port.address
-    )
+    return dataclasses.replace(port, speed_bps=None)
 
 
-def _port_fields(port: NetPort) -> Mapping[str, object]:
+def _port_fields(port: NetPort) -> dict[str, object]:
     mbps = (port.speed_bps or 0) // 1_000_000
     return {
         "netdev": port.name,

@@ -73,7 +73,7 @@ class Machine:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    [*command, json.dumps(config)],
+                    command,
                     pass_fds=[theirs.fileno()],
                     env=dict(environment),
                     stdin=subprocess.DEVNULL,
@@ -81,6 +81,7 @@ class Machine:
                     stderr=subprocess.PIPE,
                     start_new_session=True,
                 )
+            self._channel.send(json.dumps(config).encode())
         except OSError:
             self._channel.close()
             raise

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from rig.twin.view import NetPort
 
+Address = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
 _SEGMENT = 1448
 """TCP payload of a full Ethernet frame, to turn bytes into packets."""
 
@@ -29,7 +31,7 @@ class NetDev:
     port: NetPort
     ifindex: int
     mtu: int = 1500
-    addresses: list[ipaddress.IPv4Interface] = field(default_factory=list)
+    addresses: list[Address] = field(default_factory=list)
     opened: bool = False
     """It was up at least once, so it has a queueing discipline."""
     rx: Counter = field(default_factory=Counter)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.twin.host import aer, pci
-from rig.twin.host.kernel import ROOT_PORT, Device, Kernel
+from rig.twin.host.device import ROOT_PORT, Device
+from rig.twin.host.kernel import Kernel
 from rig.twin.host.netdev import NetDev
 
 
@@ -209,7 +210,7 @@ def _interface_attributes(netdev: NetDev) -> dict[str, str]:
 
 def _statistics(netdev: NetDev) -> dict[str, str]:
     silent = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_crc_errors", "tx_carrier_errors", "multicast")
-    counts = {name: 0 for name in silent} | {
+    counts = dict.fromkeys(silent, 0) | {
         "rx_bytes": netdev.rx.bytes,
         "tx_bytes": netdev.tx.bytes,
         "rx_packets": netdev.rx.packets,

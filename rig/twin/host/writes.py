@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rig.twin.host.aer import Line
-from rig.twin.host.kernel import Kernel, bdf_of
+from rig.twin.host.device import bdf_of
+from rig.twin.host.kernel import Kernel
 from rig.twin.host.klog import ERR, KernelLog
 from rig.twin.view import Slot
 

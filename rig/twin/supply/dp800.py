@@ -1,7 +1,7 @@
 """RIGOL DP832 over SCPI.
 
-Ref: RIGOL DP800 Series Programming Guide, chapter 2 (`:APPLy`, `:INSTrument`, `:MEASure`, `:OUTPut`, `:SOURce`,
-`:SYSTem`); replies as public drivers recorded them: `CH1:30V/3A,5.000,0.100`, `5.011,0.000,0.000`, `CV`, `YES`.
+Ref: RIGOL DP800 Series Programming Guide, chapter 2 (`:APPLy`, `:INSTrument`, `:MEASure`, `:OUTPut`,
+`:SOURce`, `:SYSTem`); replies as public drivers recorded them: `CH1:30V/3A,5.000,0.100`, `CV`, `YES`.
 """
 
 from __future__ import annotations
@@ -165,11 +165,7 @@ class Dp800(Dialect):
         if tail.endswith(":CLE"):
             self._protection_clear(same, kind)
             return None
-        return (
-            self._protection_state(same, kind)
-            if tail.endswith(":STAT")
-            else self._protection_level(same, kind)
-        )
+        return self._protection_state(same, kind) if tail.endswith(":STAT") else self._protection_level(same, kind)
 
     def _measured(self, command: Command, which: int) -> str:
         volt, ampere, _ = self._it.measure(self._channel(command)[0])

@@ -1,6 +1,7 @@
-"""A bench supply of flesh: ranges, resolution, calibration errors, protection; its channels are the world's terminals.
+"""A bench supply of flesh: ranges, resolution, calibration errors, protection.
 
-Ref: RIGOL DP800 data sheet and programming guide; SIGLENT SPD3303X quick start; domain notes on power, section 4.
+Its channels are the world's terminals. Ref: RIGOL DP800 performance verification manual p. 60 (current readback);
+DP800 programming guide; SIGLENT SPD3303X quick start (the SPD3303X-E's accuracies are from memory).
 """
 
 from __future__ import annotations
@@ -104,9 +105,7 @@ class Instrument:
     def reset(self) -> None:
         """Everything off, 0 V, protections at their widest and disabled."""
         for channel, limits in self.model.channels.items():
-            self._set[channel] = _Settings(
-                0.0, self.model.start_a, limits.max_ovp_v, False, limits.max_ocp_a, False
-            )
+            self._set[channel] = _Settings(0.0, self.model.start_a, limits.max_ovp_v, False, limits.max_ocp_a, False)
             self._push(channel, on=False, tripped="")
 
     def settings(self, channel: int) -> _Settings:
@@ -120,24 +119,14 @@ class Instrument:
         now.voltage_v, now.limit_a = volt, ampere
         self._push(channel)
 
-    def protect(
-        self, channel: int, kind: str, *, level: float | None = None, enabled: bool | None = None
-    ) -> None:
+    def protect(self, channel: int, kind: str, *, level: float | None = None, enabled: bool | None = None) -> None:
         """Set level and state of `OVP` or `OCP`."""
         limits, now = self.model.channels[channel], self._set[channel]
         if kind == "OVP":
-            now.ovp_v = (
-                now.ovp_v
-                if level is None
-                else _within(level, limits.max_ovp_v, self.model.step_v, least=1e-3)
-            )
+            now.ovp_v = now.ovp_v if level is None else _within(level, limits.max_ovp_v, self.model.step_v, least=1e-3)
             now.ovp = now.ovp if enabled is None else enabled
         else:
-            now.ocp_a = (
-                now.ocp_a
-                if level is None
-                else _within(level, limits.max_ocp_a, self.model.step_a, least=1e-3)
-            )
+            now.ocp_a = now.ocp_a if level is None else _within(level, limits.max_ocp_a, self.model.step_a, least=1e-3)
             now.ocp = now.ocp if enabled is None else enabled
         self._push(channel)
 

@@ -47,9 +47,15 @@ def parse(text: str) -> Command | None:
     if not head:
         return None
     query = head.endswith("?")
-    words = (SHORT.get(w, w) for w in head.rstrip("?").lstrip(":").upper().split(":"))
+    words = (_short(w) for w in head.rstrip("?").lstrip(":").upper().split(":"))
     args = tuple(a.strip() for a in tail.split(",")) if tail.strip() else ()
     return Command(":".join(words), query, args)
+
+
+def _short(word: str) -> str:
+    """`SOURCE2` is `SOUR2`."""
+    letters = word.rstrip("0123456789")
+    return SHORT.get(letters, letters) + word[len(letters) :]
 
 
 def number(text: str) -> float:

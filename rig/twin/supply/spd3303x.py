@@ -1,7 +1,7 @@
 """SIGLENT SPD3303X-E over SCPI: two channels with readback, a third that can only be switched, no protection.
 
-Ref: SPD3303X/SPD3303X-E Quick Start, remote control (`CHn:VOLT`, `MEAS:VOLT? CHn`, `OUTP CHn,ON`, `SYST:STAT?`);
-the pause it needs: pyvisa issue 362.
+Ref: SPD3303X/SPD3303X-E Quick Start, remote control (`CHn:VOLT`, `MEAS:VOLT? CHn`, `OUTP CHn,ON`,
+`SYST:STAT?`); the pause it needs: pyvisa issue 362.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Process 1 of the test host: sets up the mounts, hands out the tty and sockets, lets root log in.
 
-Runs as a plain file (`python -I -S init.py FD JSON`) inside fresh user, mount, net, pid, ipc and uts namespaces.
-Talks to the twin over the seqpacket socket FD; when that closes the twin is gone and so is the host.
+Runs as a plain file (`python -I -S init.py FD`) inside fresh user, mount, net, pid, ipc and uts namespaces.
+Talks to the twin over the seqpacket socket FD, first of all to be told its configuration as JSON; when that
+socket closes the twin is gone and so is the host.
 Ref: mount_namespaces(7), pid_namespaces(7), mount_setattr(2), getty(8).
 """
 
@@ -19,18 +20,23 @@ import struct
 import sys
 import termios
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 _AT_FDCWD, _AT_RECURSIVE, _SYS_MOUNT_SETATTR, _MOUNT_ATTR_RDONLY = -100, 0x8000, 442, 1
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_EMPTY_INDEX = struct.pack(">3I", 0xB007F457, 0x00020001, 0)
+"""A module index without entries. Ref: kmod libkmod/libkmod-index.c."""
 _TRIES = 3
+_CONFIG_BYTES = 1 << 16
 
 
-def main(fd: int, config: dict[str, Any]) -> NoReturn:
+def main(fd: int) -> NoReturn:
     channel = socket.socket(fileno=fd)
     channel.set_inheritable(False)
+    config = json.loads(channel.recv(_CONFIG_BYTES))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _mounts(config)
@@ -49,77 +55,87 @@ def main(fd: int, config: dict[str, Any]) -> NoReturn:
 
 def _mounts(config: dict[str, Any]) -> None:
     """A root of its own: the machine's programs read-only, everything else private and gone with the host."""
-    root = config["root"]
+    root = Path(config["root"])
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=512m")
     for name in _SYSTEM:
-        _system(f"/{name}", root)
-    _bind_readonly(config["python"], root)
-    for path in ("proc", "dev", "sys", "root", "home", "run", "var/tmp", "var/log", "mnt"):
-        os.makedirs(f"{root}/{path}", exist_ok=True)
-    os.makedirs(f"{root}/tmp", exist_ok=True)
-    os.chmod(f"{root}/tmp", 0o1777)
-    _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    _devices(f"{root}/dev")
-    _bind(config["sys"], f"{root}/sys", _MS_BIND)
-    os.makedirs(f"{root}{config['tools_at']}")
-    _bind(config["tools"], f"{root}{config['tools_at']}", _MS_BIND)
-    _kernel_texts(config, root)
+        _system(Path("/", name), root)
+    _bind_readonly(Path(config["python"]), root)
+    for name in ("proc", "dev", "sys", "root", "home", "run", "var/tmp", "var/log", "mnt", "tmp"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "tmp").chmod(0o1777)
+    _mount("proc", root / "proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _devices(root / "dev")
+    _bind(config["sys"], root / "sys")
+    tools = root / config["tools_at"].lstrip("/")
+    tools.mkdir(parents=True)
+    _bind(config["tools"], tools)
+    _kernel_texts(config["proc"], root)
     os.chroot(root)
     os.chdir("/root")
 
 
-def _system(path: str, root: str) -> None:
-    if os.path.islink(path):
-        os.symlink(os.readlink(path), root + path)
-    elif os.path.isdir(path):
+def _system(path: Path, root: Path) -> None:
+    inside = root / path.name
+    if path.name == "lib" and path.is_symlink():
+        _library(path, inside)
+    elif path.is_symlink():
+        inside.symlink_to(path.readlink())
+    elif path.is_dir():
         _bind_readonly(path, root)
 
 
-def _bind_readonly(path: str, root: str) -> None:
-    target = root + path
-    if os.path.isdir(target):
+def _library(path: Path, inside: Path) -> None:
+    """/lib with a module folder of its own: lspci complains when the running kernel has none."""
+    inside.mkdir()
+    for entry in path.resolve().iterdir():
+        if entry.name != "modules":
+            (inside / entry.name).symlink_to(entry)
+    modules = inside / "modules" / os.uname().release
+    modules.mkdir(parents=True)
+    for name in ("dep", "alias", "symbols", "builtin.alias", "builtin"):
+        (modules / f"modules.{name}.bin").write_bytes(_EMPTY_INDEX)
+
+
+def _bind_readonly(path: Path, root: Path) -> None:
+    target = root / path.relative_to("/")
+    if target.is_dir():
         return  # below a folder that is there already
-    os.makedirs(target)
-    _bind(path, target, _MS_BIND | _MS_REC)
+    target.mkdir(parents=True)
+    _bind(path, target, _MS_REC)
     attributes = struct.pack("=4Q", _MOUNT_ATTR_RDONLY, 0, 0, 0)
-    _check(
-        _libc().syscall(_SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)),
-        target,
+    result = _libc().syscall(
+        _SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)
     )
+    _check(result, target)
 
 
-def _devices(dev: str) -> None:
+def _devices(dev: Path) -> None:
     _mount("tmpfs", dev, "tmpfs", _MS_NOSUID, "mode=755,size=64m")
     for name in _DEVICES:
-        _touch(f"{dev}/{name}")
-        _bind(f"/dev/{name}", f"{dev}/{name}", _MS_BIND)
+        (dev / name).touch()
+        _bind(f"/dev/{name}", dev / name)
     for folder in ("pts", "shm"):
-        os.mkdir(f"{dev}/{folder}")
-    _mount("devpts", f"{dev}/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        (dev / folder).mkdir()
+    _mount("devpts", dev / "pts", "devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
     for name, target in links.items():
-        os.symlink(target, f"{dev}/{name}")
+        (dev / name).symlink_to(target)
 
 
-def _kernel_texts(config: dict[str, Any], root: str) -> None:
+def _kernel_texts(texts: dict[str, str], root: Path) -> None:
     """What /proc says of the kernel agrees with the boot log."""
-    for name, text in config["proc"].items():
-        path = f"{root}/run/.{name}"
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        _bind(path, f"{root}/proc/{name}", _MS_BIND)
+    for name, text in texts.items():
+        file = root / "run" / f".{name}"
+        file.write_text(text, encoding="utf-8")
+        _bind(file, root / "proc" / name)
 
 
-def _touch(path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+def _bind(source: Path | str, target: Path | str, flags: int = 0) -> None:
+    _mount(source, target, None, _MS_BIND | flags)
 
 
-def _bind(source: str, target: str, flags: int) -> None:
-    _mount(source, target, None, flags)
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+def _mount(source: Path | str, target: Path | str, kind: str | None, flags: int, data: str = "") -> None:
     type_ = kind.encode() if kind else None
     _check(_libc().mount(os.fsencode(source), os.fsencode(target), type_, flags, data.encode()), target)
 
@@ -128,10 +144,10 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _check(result: int, path: str) -> None:
+def _check(result: int, path: Path | str) -> None:
     if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
+        raise OSError(number, os.strerror(number), str(path))
 
 
 # --- network and tty ------------------------------------------------------------------------------------------
@@ -150,8 +166,8 @@ def _tty() -> int:
     name = ctypes.create_string_buffer(64)
     _check(_libc().unlockpt(master), "/dev/ptmx")
     _check(_libc().ptsname_r(master, name, len(name)), "/dev/ptmx")
-    _touch("/dev/ttyS0")
-    _bind(name.value.decode(), "/dev/ttyS0", _MS_BIND)
+    Path("/dev/ttyS0").touch()
+    _bind(name.value.decode(), "/dev/ttyS0")
     os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)  # held open, or the master reads an error between two logins
     return master
 
@@ -228,7 +244,7 @@ def _login(config: dict[str, Any]) -> None:
         if tries == _TRIES:
             os._exit(1)
     os.write(1, config["motd"].encode())
-    os.execve(config["shell"][0], config["shell"][1:], config["env"])
+    os.execve(config["shell"][0], config["shell"][1:], config["env"])  # noqa: S606 - a login becomes the shell
 
 
 def _identified(config: dict[str, Any]) -> bool:
@@ -264,4 +280,4 @@ def _echo(*, on: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    main(int(sys.argv[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from rig.twin.host.tools import dmesg, ethtool, ip, modules, power, uname
+from rig.twin.host.tools import dmesg, ethtool, iproute, modules, power, uname
 from rig.twin.host.tools.base import Answer, Context
 
 Tool = Callable[[Context, Sequence[str]], Answer]
@@ -14,7 +14,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
         "dmesg": dmesg.run,
         "ethtool": ethtool.run,
-        "ip": ip.run,
+        "ip": iproute.run,
         "lsmod": modules.lsmod,
         "modprobe": modules.modprobe,
         "rmmod": modules.rmmod,

@@ -9,10 +9,27 @@ from rig.twin.host.klog import KernelLog, Record
 from rig.twin.host.tools.base import Answer, Context, OptionError, options
 
 _LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
-_LONG = (
-    "clear read-clear console-off console-on console-level= ctime notime kernel userspace level= facility= "
-    "decode raw force-prefix nopager color= noescape help version"
-).split()
+_LONG = [
+    "clear",
+    "read-clear",
+    "console-off",
+    "console-on",
+    "console-level=",
+    "ctime",
+    "notime",
+    "kernel",
+    "userspace",
+    "level=",
+    "facility=",
+    "decode",
+    "raw",
+    "force-prefix",
+    "nopager",
+    "color=",
+    "noescape",
+    "help",
+    "version",
+]
 _USAGE = "\nUsage:\n dmesg [options]\n\nDisplay or control the kernel ring buffer.\n"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from rig.twin.host.device import bdf_of
 from rig.twin.host.dialects import dialect
-from rig.twin.host.kernel import bdf_of
 from rig.twin.host.klog import RELEASE
 from rig.twin.host.netdev import NetDev
 from rig.twin.host.tools import transceiver
@@ -14,8 +14,43 @@ from rig.twin.host.tools.base import Answer, Context
 _BAD = Answer(err="ethtool: bad command line argument(s)\nFor more information run ethtool -h\n", code=1)
 _NO_NETLINK_DEVICE = "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n"
 _UNSUPPORTED = frozenset(
-    "-a -A -c -C -g -G -k -K -l -L -p -t -s -x -X -d -E -T -r -f -n -N -u -U -w -W -P --show-priv-flags "
-    "--set-priv-flags --show-eee --set-eee --show-fec --set-fec --show-features --show-module".split()
+    [
+        "-a",
+        "-A",
+        "-c",
+        "-C",
+        "-g",
+        "-G",
+        "-k",
+        "-K",
+        "-l",
+        "-L",
+        "-p",
+        "-t",
+        "-s",
+        "-x",
+        "-X",
+        "-d",
+        "-E",
+        "-T",
+        "-r",
+        "-f",
+        "-n",
+        "-N",
+        "-u",
+        "-U",
+        "-w",
+        "-W",
+        "-P",
+        "--show-priv-flags",
+        "--set-priv-flags",
+        "--show-eee",
+        "--set-eee",
+        "--show-fec",
+        "--set-fec",
+        "--show-features",
+        "--show-module",
+    ]
 )
 _COPPER = "RJ45"
 _BASE = {10: "10baseT", 100: "100baseT", 1000: "1000baseT", 2500: "2500baseT", 5000: "5000baseT", 10000: "10000baseT"}

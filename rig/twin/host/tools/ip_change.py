@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from rig.twin.host.netdev import NetDev
+from rig.twin.host.netdev import Address, NetDev
 from rig.twin.host.tools.base import Answer, Context
 
 _IGNORED_WITH_VALUE = frozenset(
@@ -83,9 +83,7 @@ def _apply(context: Context, netdev: NetDev, changes: dict[str, str]) -> Answer:
     return Answer()
 
 
-def _edit(
-    context: Context, netdev: NetDev, command: str, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface
-) -> Answer:
+def _edit(context: Context, netdev: NetDev, command: str, interface: Address) -> Answer:
     there = interface in netdev.addresses
     if "delete".startswith(command):
         if not there:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rig.twin.host.kernel import bdf_of
-from rig.twin.host.netdev import NetDev
+from rig.twin.host.device import bdf_of
+from rig.twin.host.netdev import Address, NetDev
 from rig.twin.host.tools.base import Answer, Context
 
 _FOREVER = 0xFFFF_FFFF
@@ -126,9 +126,6 @@ def _stats(rx_bytes: int, rx_packets: int, tx_bytes: int, tx_packets: int) -> di
         "rx": {"bytes": rx_bytes, "packets": rx_packets, **silent, "over_errors": 0, "multicast": 0},
         "tx": {"bytes": tx_bytes, "packets": tx_packets, **silent, "carrier_errors": 0, "collisions": 0},
     }
-
-
-Address = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 def _shaped(

@@ -9,9 +9,17 @@ from rig.twin.host.klog import RELEASE, VERSION
 from rig.twin.host.tools.base import Answer, Context, OptionError, options
 
 HOSTNAME = "duthost"
-_LONG = (
-    "all kernel-name nodename kernel-release kernel-version machine processor hardware-platform operating-system"
-).split()
+_LONG = [
+    "all",
+    "kernel-name",
+    "nodename",
+    "kernel-release",
+    "kernel-version",
+    "machine",
+    "processor",
+    "hardware-platform",
+    "operating-system",
+]
 _FIELDS = "snrvmpio"
 
 

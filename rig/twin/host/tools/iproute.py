@@ -10,16 +10,66 @@ from rig.twin.host.tools.base import Answer, Context
 from rig.twin.host.tools.ip_show import Form
 
 _VERSION = "ip utility, iproute2-6.1.0, libbpf 1.1.2\n"
-_OPTIONS = (
-    "family human-readable iec stats statistics details resolve oneline timestamp tshort Version brief json "
-    "pretty color netns Numeric all force batch rcvbuf loops"
-).split()
+_OPTIONS = [
+    "family",
+    "human-readable",
+    "iec",
+    "stats",
+    "statistics",
+    "details",
+    "resolve",
+    "oneline",
+    "timestamp",
+    "tshort",
+    "Version",
+    "brief",
+    "json",
+    "pretty",
+    "color",
+    "netns",
+    "Numeric",
+    "all",
+    "force",
+    "batch",
+    "rcvbuf",
+    "loops",
+]
 _WITH_VALUE = frozenset({"family", "netns", "batch", "rcvbuf", "loops"})
 _OURS = ("address", "link")
-_REAL = (
-    "addrlabel maddress route rule neighbor neighbour ntable ntbl l2tp fou ila macsec tunnel tunl tuntap tap token "
-    "tcpmetrics monitor xfrm mroute mrule netns netconf vrf sr nexthop mptcp ioam amt help stats"
-).split()
+_REAL = [
+    "addrlabel",
+    "maddress",
+    "route",
+    "rule",
+    "neighbor",
+    "neighbour",
+    "ntable",
+    "ntbl",
+    "l2tp",
+    "fou",
+    "ila",
+    "macsec",
+    "tunnel",
+    "tunl",
+    "tuntap",
+    "tap",
+    "token",
+    "tcpmetrics",
+    "monitor",
+    "xfrm",
+    "mroute",
+    "mrule",
+    "netns",
+    "netconf",
+    "vrf",
+    "sr",
+    "nexthop",
+    "mptcp",
+    "ioam",
+    "amt",
+    "help",
+    "stats",
+]
 
 
 @dataclass(frozen=True, slots=True)
