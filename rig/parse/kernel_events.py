@@ -18,7 +18,7 @@ Value = str | int | float
 
 _STAMP = re.compile(STAMP)
 _DRIVER = re.compile(r"\b(?:mlx4_core|mlx4_en|ixgbe|igb|bnx2x|tg3): ")
-_PRIORITY = re.compile(r"<\d{1,3}>")
+_PRIORITY = re.compile(r"\A<\d{1,3}>")
 _SIZE = re.compile(r"size 0x([0-9a-f]{1,16})")
 _SPAN = re.compile(r"0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16})")
 _LINE_LIMIT = 2048  # the kernel's own record is 1 kB; longer is no kernel line
@@ -91,8 +91,8 @@ def _detail(kind: Kind, match: re.Match[str], body: str) -> Mapping[str, Value] 
     if kind is Kind.AER_MESSAGE and "requester" in parts:
         return parts | {"source": _requester(str(parts.pop("requester")), body)}
     if kind is Kind.LINK_UP and "rate" in parts:
-        scale = {"G": 1e9, "M": 1e6}[str(parts.pop("unit"))]
-        return parts | {"rate_bps": (_number(str(parts.pop("rate"))) or 0) * scale}
+        scale, rate = {"G": 1e9, "M": 1e6}[str(parts.pop("unit"))], _number(str(parts.pop("rate")))
+        return parts | ({} if rate is None else {"rate_bps": rate * scale})
     return parts
 
 

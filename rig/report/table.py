@@ -38,14 +38,14 @@ def print_units(rows: Iterable[Mapping[str, object]], console: Console | None = 
 
 
 def print_cards(cards: Iterable[Card], adapters: Iterable[Adapter], console: Console | None = None) -> None:
-    """Print the card models and adapter designs the rig knows; a fact nobody sourced is `unknown`."""
+    """Print the card models and adapter designs the rig knows; a fact nobody sourced is `?`."""
     console = console or Console()
     models = _table("Card", "Title", "Controller", "PCIe", "Ports", "Published W")
     for c in cards:
         ports = f"{_known(c.ports)} x {_known(c.port_type)}"
-        lanes = f"{_known(c.pci_id)}, x{_known(c.lanes)}"
+        pcie = f"{_known(c.pci_id)} x{_known(c.lanes)}"
         watts = f"typ {_known(c.typ_w)}, max {_known(c.max_w)}"
-        models.add_row(*map(_cell, (c.model, c.title, c.controller, lanes, ports, watts)))
+        models.add_row(*map(_cell, (c.model, c.title, c.controller, pcie, ports, watts)))
     designs = _table("Adapter design", "Lanes", "Jumpers", "Modifications")
     for a in adapters:
         designs.add_row(*map(_cell, (a.design, a.lanes, ", ".join(a.jumpers), ", ".join(a.mods))))
@@ -67,5 +67,5 @@ def _cell(text: object) -> Text:
     return Text(brief(one_line(str(text)), 400))
 
 
-def _known(fact: object) -> object:
-    return "unknown" if fact is None else fact
+def _known(fact: str | float | None) -> str:
+    return "?" if fact is None else f"{fact:g}" if isinstance(fact, float) else str(fact)

@@ -32,10 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="rig-twin-") as scratch:
             run_twin(args.twin, ports, args.state or Path(scratch), host=args.host, with_parent=args.with_parent)
     except UsageError as e:
-        print(f"rig: {e}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"rig: {e}\n")
         return EXIT_USAGE
     except BenchError as e:
-        print(f"rig: {e}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"rig: {e}\n")
         return EXIT_BENCH
     return 0
 
@@ -56,7 +56,10 @@ def run_twin(
     loopback(host)
     twin, library = load_twin(path), default_library()
     check(path, twin, library, ())
-    state.mkdir(parents=True, exist_ok=True)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UsageError(f"--state {state}: cannot use this folder: {e.strerror}") from e
     bench = Twin(twin, library, state, time.monotonic, make_host)
     asyncio.run(_serve(bench, host, ports, with_parent))
 

@@ -104,12 +104,14 @@ class Twin:
 
     async def _web(self, plug: str, host: str, port: int, app: web.Application) -> int:
         listener = listen(plug, host, port)
+        self._closing.callback(listener.close)
         runner = await serve(app, listener)
         self._closing.push_async_callback(runner.cleanup)
         return int(listener.getsockname()[1])
 
     async def _supply(self, host: str, port: int) -> int:
         listener = listen("supply", host, port)
+        self._closing.callback(listener.close)
         where = int(listener.getsockname()[1])
         server = SupplyServer(self._dialect(), self._faults)
         self._closing.push_async_callback(server.close)

@@ -201,7 +201,9 @@ class World(Slot):
     def host_state(self, state: str) -> None:
         with self._lock:
             self._advance()
-            if state == "booting" or state == "off":
+            # a host's last word may come after its mains went
+            state = state if self._mains else "off"
+            if state in ("booting", "off"):
                 self._host = Host(self._twin.host.slot, self._twin.host.aer)
                 self._nic.reset(driver_loaded=state == "booting")
             self._host_state = state

@@ -1,9 +1,12 @@
 import os
+import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import serial
+import serial.rfc2217
 from bench_fakes import ConsoleServer, target_with
 from labgrid.resource import NetworkSerialPort, RawSerialPort
 from pexpect import TIMEOUT
@@ -135,6 +138,52 @@ def test_a_real_serial_port_is_drained_in_bulk_too():
         target.cleanup()
         os.close(leader)
         os.close(follower)
+
+
+class Rfc2217Server:
+    """A console server as ser2net is one, with pyserial's own server side of RFC 2217."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.typed = b""
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        self._client = self._listener.accept()[0]
+        with serial.serial_for_url("loop://") as line:
+            self._manager = serial.rfc2217.PortManager(line, self)
+            while data := self._client.recv(1024):
+                self.typed += b"".join(self._manager.filter(data))
+
+    def write(self, data: bytes) -> None:
+        self._client.sendall(data)
+
+    def say(self, data: bytes) -> None:
+        self.write(b"".join(self._manager.escape(data)))
+
+    def close(self) -> None:
+        self._thread.join(5)
+        self._client.close()
+        self._listener.close()
+
+
+def test_a_console_server_with_rfc_2217_is_drained_too():
+    server = Rfc2217Server()
+    target = target_with(
+        (NetworkSerialPort, {"host": "127.0.0.1", "port": server.port, "protocol": "rfc2217"}),
+        (DrainedSerialDriver, {}),
+    )
+    try:
+        console = target.get_driver(DrainedSerialDriver)
+        server.say(b"\xff binary \r\nduthost login: ")
+        assert console.expect("login: ", timeout=5)[1] == b"\xff binary \r\nduthost "
+        console.sendline("root")
+        until(lambda: server.typed == b"root\n")
+    finally:
+        target.cleanup()
+        server.close()
 
 
 def test_a_log_that_cannot_be_written_is_told_once_and_does_not_stop_the_draining(console, server, tmp_path):

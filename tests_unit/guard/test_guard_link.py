@@ -122,7 +122,7 @@ def test_an_unknown_backend_is_a_link_that_is_down():
         ScpiLink("TCPIP0::127.0.0.1::9::SOCKET", backend="@no-such-backend").query("*IDN?")
 
 
-def test_a_second_process_that_talks_does_not_hold_back_small_writes(supply, link):
+def test_small_writes_are_not_held_back(supply, link):
     link.query("*IDN?")
     wire = link._socket(link._open)
     assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
@@ -191,7 +191,7 @@ def test_no_exception_of_the_libraries_below_escapes(link, kind):
     assert link.query("*IDN?").startswith("RIGOL")
 
 
-def test_pyvisa_sim_style_empty_replies_are_text_like_any_other(supply, link):
+def test_an_empty_reply_is_text_like_any_other(supply, link):
     supply.fault("IDN", "=")
     assert link.query("*IDN?") == ""
 

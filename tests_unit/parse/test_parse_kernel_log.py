@@ -220,7 +220,7 @@ AER_OLD = f"""\
 """
 # balena-os/balena-intel issue 304: 5.x, every line with its own AER
 AER_5 = f"""\
-Jun 03 13:30:13 h kernel: pcieport {PORT}: AER: PCIe Bus Error: severity=Corrected, type=Data Link Layer, (Receiver ID)
+Jun 3 3:30:13 h kernel: pcieport {PORT}: AER: PCIe Bus Error: severity=Corrected, type=Data Link Layer, (Transmitter ID)
 Jun 03 13:30:13 h kernel: pcieport {PORT}: AER: device [8086:a33c] error status/mask=00001000/00002000
 Jun 03 13:30:13 h kernel: pcieport {PORT}: AER: [12] Timeout
 """
@@ -346,6 +346,7 @@ def test_a_refused_port_type_says_which_port() -> None:
         (f"ixgbe {CARD} eth4: NIC Link is Up 10 Gbps, Flow Control: RX/TX", "eth4", 10e9),
         (f"ixgbe {CARD}: eth4: NIC Link is Up 2.5 Gbps, Flow Control: None", "eth4", 2.5e9),
         (f"ixgbe {CARD}: NIC Link is Up 100 Mbps, Flow Control: None", None, 100e6),
+        (f"ixgbe {CARD} eth4: NIC Link is Up 1.2.3 Gbps", "eth4", None),
         (f"ixgbe {CARD} eth4: NIC Link is Up unknown speed, Flow Control: None", "eth4", None),
         (f"bnx2x {CARD} eno49: NIC Link is Up, 10000 Mbps full duplex, Flow control: none", "eno49", 10e9),
         (f"igb {CARD} eth0: igb: eth0 NIC Link is Up 1000 Mbps Full Duplex, Flow Control: RX/TX", "eth0", 1e9),

@@ -167,6 +167,14 @@ def test_a_host_that_is_off_sees_nothing():
     assert bench.world.view().functions == ()
 
 
+def test_a_host_without_mains_is_off_whatever_it_says():
+    bench = running()
+    bench.world.set_mains(False)
+    bench.world.host_state("up")
+    assert bench.world.state()["host"] == "off"
+    assert bench.world.view().functions == ()
+
+
 def test_a_card_that_loses_its_rail_is_gone():
     bench = running()
     bench.world.drive(1, on=False)

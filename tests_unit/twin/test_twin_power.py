@@ -61,6 +61,12 @@ def test_a_broken_card_stays_broken_on_a_good_board():
     assert "damaged" in str(bench.link["why"])
 
 
+def test_a_poor_supply_joint_costs_voltage_and_in_the_end_the_card():
+    others = [joint("A2"), joint("A3"), joint("B2")]
+    assert running(joints=[*others, joint("B3", state="resistive", ohm=1.0)]).link["width"] == 8
+    assert "12 V" in str(running(joints=[*others, joint("B3", state="resistive", ohm=20.0)]).link["why"])
+
+
 def test_a_short_check_voltage_breaks_nothing():
     bench = bench_with(joints=[bridge("A1", "A2")])
     bench.world.drive(1, voltage_v=1.0, limit_a=0.05, on=True)
@@ -109,7 +115,7 @@ def test_the_card_charges_at_the_limit_and_then_draws_its_idle_current():
         modes.append(seen.mode)
         charge_c += 0.002 * seen.current_a
     assert modes[0] == "CC"
-    assert 470e-6 * 6 < charge_c
+    assert charge_c > 470e-6 * 6
     bench.world.drive(1, limit_a=2.0)
     bench.wait(1)
     assert bench.world.output(1).mode == "CV"

@@ -56,7 +56,7 @@ class Bench:
 
     @property
     def link(self) -> Mapping[str, object]:
-        return self.world.state()["link"]  # type: ignore[return-value]
+        return self.world.state()["link"]
 
 
 def joint(*pins: str, state: str = "open", ohm: float | None = None) -> dict[str, object]:
@@ -82,7 +82,7 @@ def bench_with(
 
 def running(*args: object, **kwargs: object) -> Bench:
     """The same, with rails on and the host booted."""
-    bench = bench_with(*args, **kwargs)  # type: ignore[arg-type]
+    bench = bench_with(*args, **kwargs)
     bench.rails()
     bench.boot()
     return bench
