@@ -21,7 +21,10 @@ class SupplyPort(abc.ABC):
 
     @abc.abstractmethod
     def apply(self, rail: str, voltage_v: float, limit_a: float) -> None:
-        """Set voltage, current limit, OVP and OCP, read them back, then put the rail on."""
+        """Set voltage, current limit and OVP, read them back, then put the rail on.
+
+        OCP stays off: the ramp sits in current limit on purpose; the guardian trips on its ceilings instead.
+        """
 
     @abc.abstractmethod
     def off(self, rail: str | None = None) -> None:
@@ -63,7 +66,10 @@ class PartnerPort(abc.ABC):
     def transfer(
         self, address: str, port: int, direction: str, duration_s: float, streams: int = 1
     ) -> Mapping[str, object]:
-        """One iperf3 run against `address`; `direction` is `to_host` or `from_host`; libiperf's own JSON."""
+        """One iperf3 run against `address`; `direction` is `to_host`, `from_host` or `both`.
+
+        libiperf's own JSON, plus `controller.cpu_idle`: the share of the partner's processors that was idle (0 to 1).
+        """
 
 
 class ProbePort(abc.ABC):

@@ -87,5 +87,6 @@ def test_demo_and_standard_plan_differ_in_times_only():
     folder = project_root() / "configs" / "plans"
     demo, standard = (load_plan(folder / f"{n}.yaml") for n in ("demo", "standard"))
     assert demo.limits == standard.limits
-    assert demo.short_check == standard.short_check
+    assert demo.short_check.levels == standard.short_check.levels
+    assert demo.short_check.floor_a == standard.short_check.floor_a
     assert demo.steps == standard.steps

@@ -1,7 +1,7 @@
 """One libiperf test in a process of its own; run by path: `python -P iperf3_worker.py REQUEST` (JSON).
 
-REQUEST `{}` asks for the version; else `address`, `port`, `duration_s`, `omit_s`, `streams`, `from_host`, and
-`deadline_s`, after which the kernel ends the process. The reply is one line of JSON on stdout.
+REQUEST `{}` asks for the version; else `address`, `port`, `duration_s`, `omit_s`, `streams`, `from_host`,
+`both_ways` and `deadline_s`, after which the kernel ends the process. The reply is one line of JSON on stdout.
 
 The wrapper's own `run()` hangs on a reply above 64 KiB, its `__del__` closes descriptors it does not own, and
 libiperf writes to descriptor 1: nothing of it may live in a process that has anything to lose.
@@ -9,10 +9,12 @@ libiperf writes to descriptor 1: nothing of it may live in a process that has an
 Ref: python-iperf3 0.1.11 `iperf3.py`; libiperf 3.12 `iperf_api.h`.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import iperf3
@@ -22,7 +24,7 @@ def main() -> None:
     request = json.loads(sys.argv[1])
     signal.alarm(int(request.get("deadline_s", 10)))
     reply_fd = os.dup(1)
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # pathlib has no name for the null device
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     reply = json.dumps(_answer(request)).encode() + b"\n"
     while reply:
@@ -46,6 +48,10 @@ def _run(client: Any, request: dict[str, Any]) -> dict[str, Any]:
     client.omit = request["omit_s"]
     client.num_streams = request["streams"]
     client.reverse = request["from_host"]
+    if request["both_ways"]:
+        # the wrapper has no attribute for it
+        client.lib.iperf_set_test_bidirectional.argtypes = (ctypes.c_void_p, ctypes.c_int)
+        client.lib.iperf_set_test_bidirectional(client._test, 1)
     failed = client.lib.iperf_run_client(client._test)
     text = client.lib.iperf_get_test_json_output_string(client._test)
     error = client._error_to_string(client._errno) if failed else None

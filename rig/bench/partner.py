@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attr
+import psutil
 from labgrid import target_factory
 from labgrid.driver import Driver
 
@@ -17,7 +18,7 @@ from rig.ports import PartnerPort
 
 WORKER = Path(__file__).with_name("iperf3_worker.py")
 DEVICE = "link partner (iperf3)"
-FROM_HOST = {"to_host": False, "from_host": True}
+DIRECTIONS = ("to_host", "from_host", "both")
 VERSION_S = 10.0
 MOST_STREAMS = 128
 """Ref: iperf 3.12, iperf.h MAX_STREAMS."""
@@ -35,13 +36,13 @@ class IperfPartnerDriver(Driver, PartnerPort):
     def transfer(
         self, address: str, port: int, direction: str, duration_s: float, streams: int = 1
     ) -> Mapping[str, object]:
-        """One run against `address`; libiperf's own JSON.
+        """One run against `address`; libiperf's own JSON, and how idle this machine was meanwhile.
 
         LinkDownError when nobody listens, DeadlineError when it hangs, else BenchError with libiperf's words.
         libiperf counts whole seconds: `duration_s` is rounded up.
         """
-        if direction not in FROM_HOST:
-            raise UsageError(f"{DEVICE}: direction {direction!r}, expected one of {', '.join(FROM_HOST)}")
+        if direction not in DIRECTIONS:
+            raise UsageError(f"{DEVICE}: direction {direction!r}, expected one of {', '.join(DIRECTIONS)}")
         if not 1 <= streams <= MOST_STREAMS:
             raise UsageError(f"{DEVICE}: {streams} streams, libiperf takes 1 to {MOST_STREAMS}")
         run_s = max(1, math.ceil(duration_s))
@@ -51,10 +52,13 @@ class IperfPartnerDriver(Driver, PartnerPort):
             "duration_s": run_s,
             "omit_s": self.omit_s,
             "streams": streams,
-            "from_host": FROM_HOST[direction],
+            "from_host": direction == "from_host",
+            "both_ways": direction == "both",
         }
         where = f"{direction} {address}:{port}"
-        return _result(ask_worker(request, run_s + self.omit_s + self.grace_s, where), where)
+        before = psutil.cpu_times()
+        reply = ask_worker(request, run_s + self.omit_s + self.grace_s, where)
+        return {**_result(reply, where), "controller": {"cpu_idle": idle_between(before, psutil.cpu_times())}}
 
     def version(self) -> str:
         """Version of libiperf on this machine; BenchError when it cannot be loaded."""
@@ -62,6 +66,12 @@ class IperfPartnerDriver(Driver, PartnerPort):
         if "version" not in reply:
             raise BenchError(f"{DEVICE}: {reply.get('error')}; install iperf3 with its library (libiperf0)")
         return str(reply["version"])
+
+
+def idle_between(before: Any, after: Any) -> float:
+    """Share of this machine's processor time that nobody used between two `psutil.cpu_times()`, 0 to 1."""
+    total = sum(after) - sum(before)
+    return max(after.idle - before.idle, 0.0) / total if total > 0 else 1.0
 
 
 def ask_worker(request: Mapping[str, Any], deadline_s: float, asked: str) -> dict[str, Any]:

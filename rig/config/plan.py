@@ -70,6 +70,8 @@ class Throughput(Section):
     streams: Annotated[int, Field(ge=1, le=64)] = 1
     min_fraction: Annotated[float, Field(gt=0, le=1)] = 0.85
     """Of the expected line rate, each way: below is FAIL."""
+    tries: Annotated[int, Field(ge=1, le=10)] = 4
+    """A run below the line rate while the partner had no idle CPU says nothing of the card: it is done again."""
     marginal_fraction: Annotated[float, Field(gt=0, le=1)] = 0.90
 
 

@@ -22,6 +22,7 @@ from rig.netlist import Board, probe_pairs
 from rig.plugin.order import Order
 from rig.plugin.twin_process import TwinProcess
 from rig.plugin.unitrun import Outcome, UnitRun
+from rig.report.pack import pack_power
 
 _PACKAGES = ("rig", "labgrid", "pyvisa", "pyvisa-py", "iperf3", "pytest", "pandas")
 _ERRORS_IN_A_ROW = 2
@@ -91,6 +92,8 @@ class Campaign:
         finally:
             status = "cancelled" if self.cancelled else "error" if self.error else "finished"
             self._journal.stop(status, self.error)
+            for outcome in self.outcomes:
+                pack_power(outcome.folder)
 
     @contextlib.contextmanager
     def unit(self, unit: Unit) -> Iterator[UnitRun]:

@@ -121,17 +121,19 @@ class UnitRun:
             # a fault of the rig itself: the unit was not judged, and nobody may take silence for a pass
             self._bench_failed(step, f"fault in the rig: {type(e).__name__}: {e}")
             raise
-        self._tell("verdict", verdict)
+        self._tell("verdict", verdict or "recorded")
         self.journal.event("step_end", step=step, verdict=verdict)
-        self._raise(step, verdict)
+        if verdict is not None:
+            self._raise(step, verdict)
 
-    def _decide(self, step: Step, findings: Findings) -> Verdict:
+    def _decide(self, step: Step, findings: Findings) -> Verdict | None:
+        """None: everything was recorded and nothing has a limit."""
         paths = self.journal.evidence(step, findings.evidence)
         found = [replace(m, evidence=paths.get(m.evidence, m.evidence)) for m in findings.measurements]
         self.facts.update(findings.facts)
         judged = judge(found, self.expected.get(step, {}))
         self._keep(step, judged)
-        return overall(judged)
+        return overall(judged) if any(j.verdict for j in judged) or not judged else None
 
     def _raise(self, step: Step, verdict: Verdict) -> None:
         rows = [j for j in self._judged if j.verdict is verdict]

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rig.config.plan import PowerProfile
@@ -25,6 +25,7 @@ from rig.steps.throughput import read
 _DIRECTION = {"tx": "from_host", "rx": "to_host", "both": "both"}
 _TRAFFIC_HEAD_S = 0.3
 """iperf3 needs this long from its start to full rate on a quiet bench."""
+_TRAFFIC_TAIL_S = 0.1
 _CARRIER_S = 15.0
 
 Note = Callable[..., None]
@@ -46,17 +47,24 @@ def measure(bench: Ports, parts: Parts, plan: PowerProfile, note: Note) -> Findi
     """One steady window a state; `note` records when each state began and ended."""
     ports = cabled(bench.host, parts, bench.root_port, bench.addresses)
     rows: list[Measurement] = []
-    for state in plan.states:
-        with _in_state(bench, ports, state, plan):
-            time.sleep(plan.settle_s)
-            start_s = bench.supply.mark(state)
-            note("state", name=state)
-            time.sleep(plan.window_s)
-            end_s = bench.supply.mark(f"{state} end")
-            note("state_end", name=state)
-        window = [s for s in bench.supply.samples(start_s) if s.time_s <= end_s]
-        rows.extend(_rows(state, window))
+    needs_server = any(state in _DIRECTION for state in plan.states)
+    with serving(bench.host, bench.iperf3_port) if needs_server else nullcontext():
+        for state in plan.states:
+            with _in_state(bench, ports, state, plan):
+                window = _window(bench.supply, state, plan, note)
+            rows.extend(_rows(state, window))
     return Findings(tuple(rows))
+
+
+def _window(supply: SupplyPort, state: str, plan: PowerProfile, note: Note) -> list[Sample]:
+    """The samples of the steady part of a state."""
+    time.sleep(plan.settle_s)
+    start_s = supply.mark(state)
+    note("state", name=state)
+    time.sleep(plan.window_s)
+    end_s = supply.mark(f"{state} end")
+    note("state_end", name=state)
+    return [s for s in supply.samples(start_s) if s.time_s <= end_s and s.rails]
 
 
 @contextmanager
@@ -82,8 +90,8 @@ def _in_state(bench: Ports, ports: Sequence[CabledPort], state: str, plan: Power
 @contextmanager
 def _traffic(bench: Ports, port: CabledPort, direction: str, plan: PowerProfile) -> Iterator[None]:
     """iperf3 runs on the first port for as long as the block may take."""
-    duration_s = math.ceil(_TRAFFIC_HEAD_S + plan.settle_s + plan.window_s + 0.2)
-    with serving(bench.host, bench.iperf3_port), ThreadPoolExecutor(1) as pool:
+    duration_s = math.ceil(_TRAFFIC_HEAD_S + plan.settle_s + plan.window_s + _TRAFFIC_TAIL_S)
+    with ThreadPoolExecutor(1) as pool:
         running = pool.submit(bench.partner.transfer, port.ip, bench.iperf3_port, direction, float(duration_s))
         time.sleep(_TRAFFIC_HEAD_S)
         yield

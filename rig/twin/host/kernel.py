@@ -102,11 +102,10 @@ class Kernel:
     def load(self, module: str) -> list[Line]:
         """`modprobe module`: load it with its companions and bind it; the lines of it."""
         words = dialect(module)
-        if module not in self.modules:
-            self.modules = [*words.companions, module, *self.modules]
-        elif missing := [c for c in words.companions if c not in self.modules]:
-            self.modules = [*missing, *self.modules]
-        lines = [(INFO, text) for text in words.load]
+        fresh = module not in self.modules
+        missing = [m for m in (*words.companions, module) if m not in self.modules]
+        self.modules = [*missing, *self.modules]
+        lines = [(INFO, text) for text in words.load] if fresh else []
         return lines + self.bind()
 
     def unload(self, module: str) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from host_fakes import FakeSlot, card, port, view_of
+from host_fakes import ADDRESSES, FakeSlot, card, port, view_of
 from host_shell import Shell
 
 from rig.config.twin import TwinHost
 from rig.twin.host import ProcessHost
-
-ADDRESSES = ("127.86.41.2", "127.86.41.3")
 
 
 @pytest.fixture(scope="module")

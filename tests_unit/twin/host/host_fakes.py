@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from rig.twin.view import Bar, Function, HostView, NetPort, RootPort, Slot
 
 EXPRESS, AER, SECONDARY = 0xA0, 0x100, 0x180
+ADDRESSES = ("127.86.41.2", "127.86.41.3")
 NO_ERRORS: Mapping[str, int] = {"RxErr": 0, "BadTLP": 0}
 
 

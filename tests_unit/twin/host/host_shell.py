@@ -31,15 +31,21 @@ class Line:
         while not (found := wanted.search(self.seen)):
             left = deadline - time.monotonic()
             assert left > 0, f"waited for {wanted.pattern!r}, got {self.seen[-2000:]!r}"
-            self.seen += self._receive(left)
+            self.seen += self.receive(left)
         text, self.seen = self.seen[: found.end()], self.seen[found.end() :]
         return text
 
     def silent(self, quiet_s: float = 0.3) -> bool:
         """Nothing comes for so long."""
-        return not self.seen and not self._receive(quiet_s)
+        return not self.seen and not self.receive(quiet_s)
 
-    def _receive(self, timeout_s: float) -> bytes:
+    def drain(self) -> None:
+        """Read until nothing comes any more."""
+        self.seen = b""
+        while self.receive(0.2):
+            continue
+
+    def receive(self, timeout_s: float) -> bytes:
         self._line.settimeout(timeout_s)
         try:
             return self._line.recv(65536)

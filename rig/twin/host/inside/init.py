@@ -244,7 +244,7 @@ def _login(config: dict[str, Any]) -> None:
         if tries == _TRIES:
             os._exit(1)
     os.write(1, config["motd"].encode())
-    os.execve(config["shell"][0], config["shell"][1:], config["env"])  # noqa: S606 - a login becomes the shell
+    os.execve(config["shell"][0], config["shell"][1:], config["env"])
 
 
 def _identified(config: dict[str, Any]) -> bool:

@@ -90,7 +90,7 @@ def _settings(context: Context, name: str) -> Answer:
         return Answer(out="Settings for lo:\n\tLink detected: yes\n")
     netdev = context.kernel.netdevs.get(name)
     if netdev is None:
-        return Answer(err=_NO_NETLINK_DEVICE * 5 + "No data available\n", code=75)
+        return Answer(out="No data available\n", err=_NO_NETLINK_DEVICE * 5, code=75)
     return Answer(out="\n".join([f"Settings for {name}:", *_modes(netdev), *_state(netdev)]) + "\n")
 
 

@@ -70,6 +70,8 @@ def show(context: Context, form: Form, arguments: Sequence[str]) -> Answer:
     if only is not None and only not in {r["ifname"] for r in rows}:
         return Answer(err=f'Device "{only}" does not exist.\n', code=1)
     kept = [r for r in rows if only in (None, r["ifname"]) and (not up or "UP" in r["flags"])]
+    if form.addresses and form.family is not None:
+        kept = [r for r in kept if r["addr_info"]]
     return Answer(out=_json(form, kept) if form.json else "".join(_text(form, r) for r in kept))
 
 
@@ -138,6 +140,9 @@ def _shaped(
     altnames = row.pop("altnames", None)
     if form.addresses:
         del row["linkmode"]
+        if form.family is not None and not form.details:
+            for key in ("link_type", "address", "broadcast"):
+                del row[key]
     if form.details:
         row |= details
     if form.statistics:
@@ -203,7 +208,9 @@ def _head(form: Form, row: dict[str, Any]) -> str:
 
 
 def _tail(form: Form, row: dict[str, Any]) -> list[str]:
-    lines = [f"    link/{row['link_type']} {row['address']} brd {row['broadcast']}{_details_text(row)}"]
+    lines = []
+    if "link_type" in row:
+        lines.append(f"    link/{row['link_type']} {row['address']} brd {row['broadcast']}{_details_text(row)}")
     if form.statistics:
         rx, tx = row["stats64"]["rx"], row["stats64"]["tx"]
         lines += _columns("RX:", _RX, tuple(rx.values())) + _columns("TX:", _TX, tuple(tx.values()))
