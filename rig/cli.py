@@ -88,12 +88,13 @@ def batch(batch: Path, bench: Path, plan: Path | None, out: Path | None, twin: P
     from rig.plugin.order import make
     from rig.plugin.session import run_order
 
-    result = run_order(make(batch, bench, plan, twin, out), quiet=as_json)
-    _finish(result.outcomes, result.folder, as_json=as_json)
+    order = make(batch, bench, plan, twin, out)
+    result = run_order(order, quiet=as_json)
+    _finish(result.outcomes, result.folder, virtual=order.bench.is_virtual, as_json=as_json)
     sys.exit(result.exit_code(exit_code))
 
 
-def _finish(outcomes: list[Outcome], folder: Path, *, as_json: bool) -> None:
+def _finish(outcomes: list[Outcome], folder: Path, *, virtual: bool, as_json: bool) -> None:
     from rig.report import html, markdown, table
 
     page = html.write(folder)
@@ -103,7 +104,7 @@ def _finish(outcomes: list[Outcome], folder: Path, *, as_json: bool) -> None:
 
         click.echo(json.dumps({"units": [_row(o) for o in outcomes]}))
     else:
-        table.print_units([_row(o) for o in outcomes])
+        table.print_units([_row(o) for o in outcomes], virtual=virtual)
         click.echo(f"report: {page}")
 
 
@@ -129,7 +130,7 @@ def demo(out: Path | None) -> None:
     from rig.plugin.session import run_order
 
     result = run_order(order(out), quiet=False)
-    _finish(result.outcomes, result.folder, as_json=False)
+    _finish(result.outcomes, result.folder, virtual=True, as_json=False)
     wrong = compare(result.outcomes)
     for line in wrong:
         click.echo(f"rig demo: {line}", err=True)

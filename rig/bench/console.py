@@ -12,6 +12,7 @@ import select
 import socket
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import attr
@@ -47,7 +48,8 @@ class DrainedSerialDriver(SerialDriver):
     @property
     def address(self) -> str:
         """Where the console is, for people."""
-        return f"console {self.serial.port or self.port}"
+        where = self.port
+        return f"console {where.host}:{where.port}" if hasattr(where, "host") else f"console {where.port}"
 
     @property
     def alive(self) -> bool:
@@ -71,14 +73,24 @@ class DrainedSerialDriver(SerialDriver):
 
     def _plug_in(self) -> None:
         with edge(self.address, "open", "check the cable and the console server, and that nobody else has it open"):
-            super().on_activate()  # labgrid keeps the opening of the port there
-        self.serial.write_timeout = WRITE_TIMEOUT_S
-        self._wait = self._descriptor()
+            self._open_port()
+        try:
+            self._wait = self._descriptor()
+            self._limit_waits()
+        except BaseException:
+            super().on_deactivate()
+            raise
         self._tape = ConsoleTape()
         self.mark()
         self._stop.clear()
         self._thread = threading.Thread(target=self._drain, name=self.address, daemon=True)
         self._thread.start()
+
+    def _open_port(self) -> None:
+        with warnings.catch_warnings():
+            # pyserial 3.5 (rfc2217.py, open) starts its thread with setters deprecated since Python 3.10
+            warnings.filterwarnings("ignore", "set(Daemon|Name)", DeprecationWarning)
+            super().on_activate()
 
     def _unplug(self) -> None:
         try:
@@ -156,6 +168,13 @@ class DrainedSerialDriver(SerialDriver):
                 same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return fd
 
+    def _limit_waits(self) -> None:
+        if self._wait is None:
+            # set once: each setting is a negotiation with the server; its writes have the socket's own timeout
+            self.serial.timeout = POLL_S
+        else:
+            self.serial.write_timeout = WRITE_TIMEOUT_S
+
     def _drain(self) -> None:
         try:
             while not self._stop.is_set():
@@ -177,7 +196,6 @@ class DrainedSerialDriver(SerialDriver):
     def _chunk(self) -> bytes:
         """What has come, empty after a short silence; OSError when nothing can come any more."""
         if self._wait is None:
-            self.serial.timeout = POLL_S
             return bytes(self.serial.read(max(1, self.serial.in_waiting)))
         if not select.select([self._wait], [], [], POLL_S)[0]:
             return b""

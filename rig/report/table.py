@@ -20,42 +20,47 @@ _STYLES = {
 }
 
 
-def print_units(rows: Iterable[Mapping[str, object]], console: Console | None = None) -> None:
-    """Print units as at the end of `rig batch`.
+def print_units(rows: Iterable[Mapping[str, object]], *, virtual: bool = False, console: Console | None = None) -> None:
+    """Print units as at the end of `rig batch`; `virtual` says so in the title.
 
     A row has `adapter`, `design`, `card`, `model`, `verdict`, `failed` (names), `cause` (text or None).
     """
-    table = _table("Adapter", "Card", "Verdict", "Failed", "Cause, and what to do")
+    table = _table("Unit", "Verdict", "Cause, and what to do")
+    table.title = Text("VIRTUAL: no hardware was tested") if virtual else None
     for row in rows:
-        verdict = str(row["verdict"])
-        failed = row["failed"]
-        names = ", ".join(map(str, failed)) if isinstance(failed, Sequence) else ""
-        table.add_row(
-            _two(row["adapter"], row["design"]), _two(row["card"], row["model"]),
-            Text(one_line(verdict), style=_STYLES.get(verdict, "")), _cell(names), _cell(row["cause"] or ""),
-        )  # fmt: skip
+        verdict = one_line(str(row["verdict"]))
+        unit = _two(f"{row['adapter']} + {row['card']}", f"{row['design']} + {row['model']}")
+        table.add_row(unit, Text(verdict, style=_STYLES.get(verdict, "")), _reason(row))
     (console or Console()).print(table)
 
 
 def print_cards(cards: Iterable[Card], adapters: Iterable[Adapter], console: Console | None = None) -> None:
     """Print the card models and adapter designs the rig knows; a fact nobody sourced is `?`."""
     console = console or Console()
-    models = _table("Card", "Title", "Controller", "PCIe", "Ports", "Published W")
+    models = _table("Card", "Controller", "PCI id", "PCIe", "Ports", "W typ/max")
     for c in cards:
-        ports = f"{_known(c.ports)} x {_known(c.port_type)}"
-        pcie = f"{_known(c.pci_id)} x{_known(c.lanes)}"
-        watts = f"typ {_known(c.typ_w)}, max {_known(c.max_w)}"
-        models.add_row(*map(_cell, (c.model, c.title, c.controller, pcie, ports, watts)))
+        ports = f"{_known(c.ports)} {_known(c.port_type)}"
+        pcie = f"Gen{_known(c.gen)} x{_known(c.lanes)}"
+        watts = f"{_known(c.typ_w)} / {_known(c.max_w)}"
+        models.add_row(*map(_cell, (c.model, c.controller, _known(c.pci_id), pcie, ports, watts)))
     designs = _table("Adapter design", "Lanes", "Jumpers", "Modifications")
     for a in adapters:
         designs.add_row(*map(_cell, (a.design, a.lanes, ", ".join(a.jumpers), ", ".join(a.mods))))
     console.print(models, designs)
 
 
+def _reason(row: Mapping[str, object]) -> Text:
+    """The cause, then the names that failed."""
+    failed = row["failed"]
+    names = ", ".join(map(str, failed)) if isinstance(failed, Sequence) else ""
+    parts = [_cell(row["cause"])] if row["cause"] else []
+    return Text("\n").join([*parts, *([Text(brief(one_line(names), 200), style="dim")] if names else [])])
+
+
 def _table(*columns: str) -> Table:
     table = Table(expand=False)
     for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == "Verdict")
+        table.add_column(name, overflow="fold", no_wrap=name in ("Verdict", "Card", "PCI id"))
     return table
 
 

@@ -100,7 +100,7 @@ def test_a_closed_wire_is_a_sentence_not_a_timeout(console, server):
     server.hang_up()
     until(lambda: not console.alive)
     assert console.expect("words", timeout=5)[0] == 0
-    with pytest.raises(LinkDownError, match=r"console socket://127\.0\.0\.1:\d+/: read: the other end closed it"):
+    with pytest.raises(LinkDownError, match=r"console 127\.0\.0\.1:\d+: read: the other end closed it"):
         console.expect("more", timeout=30)
     with pytest.raises(LinkDownError, match="write: the other end closed it"):
         console.sendline("hello")
@@ -147,7 +147,7 @@ class Rfc2217Server:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.typed = b""
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
@@ -189,7 +189,7 @@ def test_a_console_server_with_rfc_2217_is_drained_too():
 def test_a_log_that_cannot_be_written_is_told_once_and_does_not_stop_the_draining(console, server, tmp_path):
     console.log_to(tmp_path / "console.log")
     console._log._file.close()
-    console._log._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115  # the driver closes it
+    console._log._file = Path("/dev/full").open("ab", buffering=0)  # the driver closes it
     server.say(b"one ")
     server.say(b"two")
     until(lambda: console.text() == "one two")

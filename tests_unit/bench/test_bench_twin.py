@@ -63,7 +63,6 @@ def test_a_unit_goes_in_comes_up_carries_traffic_and_goes_off(bench_file, tmp_pa
         ("{plug: mains, kind: dead}", "mains switch", ""),
         ("{plug: supply, kind: dead}", "supply", ""),
         ("{plug: supply, kind: wrong_model}", "supply", "the bench file says DP832"),
-        ("{plug: console, kind: dead}", "console", ""),
         ("{plug: operator, kind: dead}", "operator", "operator plug"),
     ],
 )

@@ -108,10 +108,11 @@ def test_the_terminal_table_takes_nothing_for_markup_or_control() -> None:
         "adapter": "[red]A-1[/red]\x1b[2J", "design": "revA", "card": "C-1\r", "model": "533FLR-T", "verdict": "FAIL",
         "failed": ["pcie.link.width"], "cause": "joint open",
     }  # fmt: skip
-    print_units([line, {**line, "verdict": "PASS", "failed": [], "cause": None}], console)
+    print_units([line, {**line, "verdict": "PASS", "failed": [], "cause": None}], virtual=True, console=console)
     text = out.getvalue()
     assert "[red]A-1[/red]␛[2J" in text and "\x1b" not in text
     assert "joint open" in text and "None" not in text
+    assert "VIRTUAL" in text
 
 
 def test_the_table_of_cards_has_a_question_mark_where_nobody_knows() -> None:
@@ -124,4 +125,4 @@ def test_the_table_of_cards_has_a_question_mark_where_nobody_knows() -> None:
     adapter = Adapter("toblerevA", "", 8, {}, {}, {}, {}, {})
     console, out = printed()
     print_cards([card], [adapter], console)
-    assert "typ ?, max 9" in out.getvalue() and "toblerevA" in out.getvalue()
+    assert "? / 9" in out.getvalue() and "toblerevA" in out.getvalue()

@@ -254,8 +254,8 @@ def _identified(config: dict[str, Any]) -> bool:
         user = _line()
     if not config["password"]:
         return user == b"root"
+    _echo(on=False)  # before the prompt: it also throws away what was typed, and nothing typed in answer may go
     os.write(1, b"Password: ")
-    _echo(on=False)
     given = _line()
     _echo(on=True)
     os.write(1, b"\n")
