@@ -24,7 +24,7 @@ def limit_http_waits() -> None:
     `socket.setdefaulttimeout`; all of requests' traffic goes through this one method.
     """
     send: Any = HTTPAdapter.send
-    if not getattr(send, "limits_waits", False):
+    if send.__module__ != __name__:
         HTTPAdapter.send = _with_timeout(send)  # type: ignore[method-assign]  # the one patch, see above
 
 
@@ -32,7 +32,6 @@ def _with_timeout(send: Callable[..., Any]) -> Callable[..., Any]:
     def limited(self: HTTPAdapter, request: Any, stream: bool = False, timeout: Any = None, **more: Any) -> Any:
         return send(self, request, stream=stream, timeout=timeout or (CONNECT_S, READ_S), **more)
 
-    limited.limits_waits = True  # type: ignore[attr-defined]
     return limited
 
 

@@ -20,7 +20,7 @@ from rig.steps.iperf_server import serving
 from rig.steps.link import CabledPort, bring_up, cabled
 from rig.steps.pci import locate
 
-_ENOUGH_IDLE = 0.10
+_ENOUGH_IDLE = 0.20
 """Share of the partner's processors that must have been idle for a low rate to be the card's."""
 _FULL = 0.97
 _PAUSE_S = 1.0

@@ -21,7 +21,9 @@ from rig.errors import BenchError
 PORT = 5201
 _PIPE_BYTES = 1 << 20
 _BURST_S = 0.005
-"""Time the pacing may fall behind and catch up."""
+"""Time at line rate that is taken at once."""
+_CATCH_UP_S = 0.05
+"""Time the pacing may fall behind and make up for: a real wire does not stand still when this machine is busy."""
 _LEAST_SLEEP_S = 0.0005
 _CONNECT_S = 2.0
 _RETRY_S = 0.05
@@ -37,7 +39,7 @@ class Way:
         self._lock = threading.Lock()
         self._due_s = 0.0
         self._counted_bytes = 0
-        self._counted_at_s = self._moved_at_s = 0.0
+        self._counted_at_s = self._moved_at_s = self._took_at_s = 0.0
         self.rate_bps = 0.0
         self.moved_bytes = 0
 
@@ -50,7 +52,10 @@ class Way:
         now = time.monotonic()
         with self._lock:
             self.moved_bytes += count
-            self._due_s = max(self._due_s, now - _BURST_S) + count * 8 / max(self.rate_bps, 1.0)
+            # what was owed to a stream that kept coming is made up for; a pause earns nothing
+            slack_s = _CATCH_UP_S if now - self._took_at_s < _CATCH_UP_S else _BURST_S
+            self._took_at_s = now
+            self._due_s = max(self._due_s, now - slack_s) + count * 8 / max(self.rate_bps, 1.0)
             return self._due_s - now
 
     def busy(self, now: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import time
 
 import pytest
 from host_fakes import ADDRESSES, FakeSlot
@@ -80,3 +81,12 @@ def test_a_burst_is_paced_by_what_is_owed() -> None:
     assert 0.09 < first < 0.1
     assert 0.19 < second < 0.2
     assert way.moved_bytes == 200_000
+
+
+@pytest.mark.parametrize("gap_s, earns", [(0.03, True), (0.08, False)])
+def test_a_stream_that_was_held_up_makes_up_for_it_and_a_pause_earns_nothing(gap_s: float, earns: bool) -> None:
+    way = Way()
+    way.rate_bps = 8e6
+    way.take(1000)
+    time.sleep(gap_s)
+    assert (way.take(20_000) < 0) is earns
