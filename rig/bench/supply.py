@@ -94,6 +94,10 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         """Append every sample from now on to `path` (JSON lines); None: to no file."""
         self._guardian.record(path)
 
+    def tripped(self) -> str | None:
+        """Why the guardian switched everything off for good; None: it did not."""
+        return self._guardian.tripped()
+
     def burn(self, on: bool) -> None:
         """While a firmware burn runs, a lost rig is an alarm and no reason to cut the power."""
         self._guardian.burn(on)

@@ -50,7 +50,6 @@ class FirstPower(Section):
 
 
 class Enumeration(Section):
-    boot_deadline_s: Positive = 180.0
     aer_window_s: Positive = 5.0
     """Error counters are read this far apart."""
 

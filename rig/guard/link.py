@@ -8,6 +8,7 @@ timeout; a peer that floods, or takes nothing, is waited for without end.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -63,10 +64,21 @@ class ScpiLink:
 
     def _ask(self, session: MessageBasedResource, command: str) -> str:
         self._tell(session, command)
+        self._await_reply(session, command)
         text = session.read_raw().decode("ascii").strip("\r\n\0 ")
         if not text.isprintable():
             raise ReplyError(self.address, command, text, "the line or the supply garbles its replies")
         return text
+
+    def _await_reply(self, session: MessageBasedResource, command: str) -> None:
+        """Sleep until there is something to read: pyvisa-py burns a core when the peer closes instead of answering."""
+        sock = self._socket(session)
+        if sock is None:
+            return
+        if not select.select([sock], [], [], self._timeout_s)[0]:
+            raise self._late(command, self._timeout_s)
+        if _readable(sock) == b"":
+            raise ConnectionError("it closed the connection")
 
     def _exchange(self, command: str, talk: Callable[[MessageBasedResource], T]) -> T:
         with self._lock:
@@ -131,9 +143,12 @@ class ScpiLink:
             return ReplyError(self.address, command, bytes(e.object), "not text: the line or the supply garbles")
         timed_out = isinstance(e, pyvisa.VisaIOError) and e.error_code == pyvisa.constants.StatusCode.error_timeout
         if timed_out and not self._peer_closed():
-            return DeadlineError(self.address, f"the reply to {command!r}", waited_s, "no whole reply", _REMEDY)
+            return self._late(command, waited_s)
         reason = "it closed the connection" if timed_out else f"{e}" or type(e).__name__
         return LinkDownError(self.address, command, reason, _REMEDY)
+
+    def _late(self, command: str, waited_s: float) -> DeadlineError:
+        return DeadlineError(self.address, f"the reply to {command!r}", waited_s, "no whole reply", _REMEDY)
 
     def _peer_closed(self) -> bool:
         sock = self._socket(self._open) if self._open is not None else None

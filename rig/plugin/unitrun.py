@@ -9,7 +9,7 @@ from pathlib import Path
 from rig.bench.load import Bench
 from rig.config.plan import PlanFile
 from rig.diagnose import Case, diagnose
-from rig.errors import BenchError
+from rig.errors import BenchError, TripError
 from rig.expect import Parts, expectation
 from rig.judge import blocked, failed_names, judge, overall, worst
 from rig.model import Cause, Findings, Judged, Measurement, Step, Unit, Verdict
@@ -112,7 +112,7 @@ class UnitRun:
         self._tell("step", step)
         try:
             self.bench.supply.mark(step)
-            findings = measure()
+            findings = self._measured(measure)
             verdict = self._decide(step, findings)
         except BenchError as e:
             self._bench_failed(step, str(e))
@@ -125,6 +125,14 @@ class UnitRun:
         self.journal.event("step_end", step=step, verdict=verdict)
         if verdict is not None:
             self._raise(step, verdict)
+
+    def _measured(self, measure: Measure) -> Findings:
+        """What the step found; where the guardian cut the power meanwhile, that is what came of it."""
+        try:
+            return measure()
+        finally:
+            if trip := self.bench.supply.tripped():
+                raise TripError(f"supply: the guardian switched everything off: {trip}")
 
     def _decide(self, step: Step, findings: Findings) -> Verdict | None:
         """None: everything was recorded and nothing has a limit."""

@@ -64,7 +64,11 @@ def _window(supply: SupplyPort, state: str, plan: PowerProfile, note: Note) -> l
     time.sleep(plan.window_s)
     end_s = supply.mark(f"{state} end")
     note("state_end", name=state)
-    return [s for s in supply.samples(start_s) if s.time_s <= end_s and s.rails]
+    found = [s for s in supply.samples(start_s) if s.time_s <= end_s and s.rails]
+    if len(found) < 2:
+        supply.read()  # a supply that does not answer says so here, in its own words
+        raise BenchError(f"supply: {len(found)} sample(s) in state {state!r}; a longer window_s, or look at the supply")
+    return found
 
 
 @contextmanager

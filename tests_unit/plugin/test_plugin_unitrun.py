@@ -7,7 +7,7 @@ import pytest
 
 from rig.config.library import default_library
 from rig.config.plan import PlanFile
-from rig.errors import BenchError, DeadlineError, UsageError
+from rig.errors import BenchError, DeadlineError, TripError, UsageError
 from rig.expect import Parts
 from rig.model import AdapterUnit, CardUnit, Findings, Measurement, Slot, Step, Unit, Verdict
 from rig.netlist import Board
@@ -24,7 +24,8 @@ class FakeBench:
 
     def __init__(self, off_fault=None):
         self.told = []
-        self.supply = SimpleNamespace(record=lambda path: None, mark=lambda label: self.told.append(label))
+        self.trip = None
+        self.supply = SimpleNamespace(record=lambda path: None, mark=self.told.append, tripped=lambda: self.trip)
         self.console = SimpleNamespace(log_to=lambda path: None)
         self.operator = SimpleNamespace(insert=lambda unit, bare: self.told.append("bare" if bare else "unit"))
         self.strategy = SimpleNamespace(transition=self.told.append, safe_off=self.safe_off)
@@ -107,6 +108,17 @@ def test_a_bench_fault_is_an_error_of_the_bench_and_never_a_fail_of_the_unit(mak
     assert outcome.verdict is Verdict.ERROR
     assert outcome.failed == ()
     assert "supply" in (outcome.error or "")
+
+
+def test_a_step_the_guardian_cut_short_names_the_trip_and_not_its_consequence(make):
+    bench = FakeBench()
+    bench.trip = "12v: 3.1 A, ceiling 2.5 A"
+    run = make(bench)
+    with pytest.raises(TripError, match=r"3\.1 A"):
+        run.take(Step.LINK, boom(DeadlineError("test host", "a reply", 2.0, "nothing")))
+    outcome = run.close(cancelled=False)
+    assert outcome.verdict is Verdict.ERROR
+    assert "3.1 A" in (outcome.error or "")
 
 
 @pytest.mark.parametrize("error", [AttributeError("x"), UsageError("wrong"), ZeroDivisionError(), AssertionError()])
