@@ -45,11 +45,13 @@ def exit_code(verdicts: list[Verdict]) -> int:
 
 
 def _guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Errors the rig raises on purpose become one sentence and an exit code; SIGTERM is a cancel like Ctrl-C."""
+    """Errors the rig raises on purpose become one sentence and an exit code; SIGTERM, SIGHUP cancel like Ctrl-C."""
 
     @functools.wraps(command)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # a job runner may have started us with SIGINT ignored; a cancel must always end in power off
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         try:
             return command(*args, **kwargs)
         except RigError as e:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from rig.config.library import project_root
 from rig.errors import BenchError
-from rig.model import Verdict
+from rig.model import Cause, Verdict
 from rig.plugin import CAMPAIGN, ORDER
 from rig.plugin.campaign import Campaign
 from rig.plugin.order import Order
@@ -48,7 +48,14 @@ def run_order(order: Order, *, quiet: bool) -> Result:
         raise BenchError(campaign.error)
     if code == pytest.ExitCode.INTERNAL_ERROR or not (campaign.outcomes or campaign.cancelled):
         raise BenchError(f"pytest ended with {code!r} and judged nothing: {said.getvalue().strip()[-2000:]}")
-    return Result(campaign.outcomes, campaign.folder, campaign.cancelled)
+    return Result([*campaign.outcomes, *_not_started(order, campaign)], campaign.folder, campaign.cancelled)
+
+
+def _not_started(order: Order, campaign: Campaign) -> list[Outcome]:
+    """Units that the batch never came to; they have no run of their own."""
+    why = Cause("not run", action="cancelled" if campaign.cancelled else campaign.error or "the batch ended before it")
+    begun = [o.unit for o in campaign.outcomes]
+    return [Outcome(u, Verdict.NOT_RUN, (), (why,), None, campaign.folder) for u in order.units if u not in begun]
 
 
 def _arguments() -> list[str]:

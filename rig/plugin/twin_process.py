@@ -12,6 +12,8 @@ from typing import Any
 from rig.errors import BenchError, UsageError
 
 _START_S = 20.0
+_OUTLIVES_S = "8"
+"""Seconds the twin stays after this process died, so that the guardian can switch its supply off."""
 _STOP_S = 10.0
 
 
@@ -24,7 +26,17 @@ class TwinProcess:
         state.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rig.twin", str(twin_path), "--with-parent", "--state", str(state), *ports],
+                [
+                    sys.executable,
+                    "-m",
+                    "rig.twin",
+                    str(twin_path),
+                    "--with-parent",
+                    _OUTLIVES_S,
+                    "--state",
+                    str(state),
+                    *ports,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -54,6 +66,7 @@ class TwinProcess:
 
     def close(self) -> None:
         """End it and wait until it is gone."""
+        self._process.terminate()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()

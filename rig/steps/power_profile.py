@@ -103,10 +103,6 @@ def _traffic(bench: Ports, port: CabledPort, direction: str, plan: PowerProfile)
 
 
 def _rows(state: str, window: Sequence[Sample]) -> list[Measurement]:
-    if len(window) < 2:
-        raise BenchError(
-            f"supply: {len(window)} sample(s) in state {state!r}; a longer window_s, or look at the supply"
-        )
     rails = sorted({rail for s in window for rail in s.rails if rail != "probe"})
     watts = {
         rail: [s.rails[rail].voltage_v * s.rails[rail].current_a for s in window if rail in s.rails] for rail in rails

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ports = Ports(args.mains_port, args.console_port, args.supply_port, args.operator_port)
     try:
         with tempfile.TemporaryDirectory(prefix="rig-twin-") as scratch:
-            run_twin(args.twin, ports, args.state or Path(scratch), host=args.host, with_parent=args.with_parent)
+            run_twin(args.twin, ports, args.state or Path(scratch), host=args.host, outlives_s=args.outlives_s)
     except UsageError as e:
         sys.stderr.write(f"rig: {e}\n")
         return EXIT_USAGE
@@ -46,10 +46,10 @@ def run_twin(
     state: Path,
     *,
     host: str = "127.0.0.1",
-    with_parent: bool = False,
+    outlives_s: float | None = None,
     make_host: HostMaker = ProcessHost,
 ) -> None:
-    """Serve the twin file's bench until SIGTERM, SIGINT or (with_parent) the end of stdin; print one JSON line.
+    """Print one JSON line and serve until SIGTERM, SIGINT, or `outlives_s` after stdin ended (None: it does not matter).
 
     UsageError for a wrong file or host, BenchError when a plug cannot be opened.
     """
@@ -61,10 +61,10 @@ def run_twin(
     except OSError as e:
         raise UsageError(f"--state {state}: cannot use this folder: {e.strerror}") from e
     bench = Twin(twin, library, state, time.monotonic, make_host)
-    asyncio.run(_serve(bench, host, ports, with_parent))
+    asyncio.run(_serve(bench, host, ports, outlives_s))
 
 
-async def _serve(bench: Twin, host: str, ports: Ports, with_parent: bool) -> None:
+async def _serve(bench: Twin, host: str, ports: Ports, outlives_s: float | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,17 +73,19 @@ async def _serve(bench: Twin, host: str, ports: Ports, with_parent: bool) -> Non
     try:
         sys.stdout.write(json.dumps(plugs) + "\n")
         sys.stdout.flush()
-        if with_parent:
-            _tell_when_stdin_ends(loop, stop)
+        if outlives_s is not None:
+            _tell_when_stdin_ends(loop, stop, outlives_s)
         await stop.wait()
     finally:
         await bench.close()
 
 
-def _tell_when_stdin_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _tell_when_stdin_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, outlives_s: float) -> None:
     def watch() -> None:
         while os.read(sys.stdin.fileno(), 4096):
             pass
+        # a real supply outlives the rig too: its guardian must still find it, to switch it off
+        time.sleep(outlives_s)
         loop.call_soon_threadsafe(stop.set)
 
     # a daemon: a read of stdin cannot be interrupted
@@ -97,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     for plug, port in (("mains", 18401), ("console", 18402), ("supply", 18403), ("operator", 18404)):
         parser.add_argument(f"--{plug}-port", type=_port, default=port, help=f"default {port}; 0: any free one")
     parser.add_argument("--state", type=Path, help="folder for the test host's files (default: a temporary one)")
-    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument(
+        "--with-parent", dest="outlives_s", type=float, metavar="S", help="stop S seconds after standard input ended"
+    )
     return parser
 
 

@@ -363,7 +363,15 @@ PORTS_0 = ["--mains-port", "0", "--console-port", "0", "--supply-port", "0", "--
 
 
 def test_the_command_prints_its_plugs_and_ends_with_its_parent(tmp_path):
-    command = [sys.executable, "-m", "rig.twin", twin_file(tmp_path, "host: {boot_s: 0}\n"), "--with-parent", *PORTS_0]
+    command = [
+        sys.executable,
+        "-m",
+        "rig.twin",
+        twin_file(tmp_path, "host: {boot_s: 0}\n"),
+        "--with-parent",
+        "0",
+        *PORTS_0,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         plugs = json.loads(process.stdout.readline())
         assert requests.get(f"{plugs['operator']}/", timeout=HTTP_S).json()["mains"] is False
