@@ -49,7 +49,7 @@ def run_twin(
     outlives_s: float | None = None,
     make_host: HostMaker = ProcessHost,
 ) -> None:
-    """Print one JSON line and serve until SIGTERM, SIGINT, or `outlives_s` after stdin ended (None: it does not matter).
+    """Print one JSON line and serve until SIGTERM, SIGINT, or `outlives_s` after stdin ended (None: never).
 
     UsageError for a wrong file or host, BenchError when a plug cannot be opened.
     """
