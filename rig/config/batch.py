@@ -8,12 +8,12 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from rig.config.library import Library
-from rig.config.yamlfile import Section, line_of, read, validate
+from rig.config.yamlfile import Name, Section, line_of, read, validate
 from rig.errors import ConfigError, UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
 from rig.netlist import Board
 
-Serial = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Serial = Annotated[Name, StringConstraints(min_length=1, max_length=64)]
 
 
 class AdapterEntry(Section):
@@ -26,7 +26,7 @@ class AdapterEntry(Section):
 
 
 class CardEntry(Section):
-    model: str
+    model: Name
     serial: Serial
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from rig.config.yamlfile import Section, load
+from rig.config.yamlfile import Name, Section, load
 
 PinName = Annotated[str, StringConstraints(pattern=r"^[AB][1-9][0-9]?$")]
-Serial = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Serial = Annotated[Name, StringConstraints(min_length=1, max_length=64)]
 
 
 class Joint(Section):

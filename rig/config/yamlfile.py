@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -22,6 +22,19 @@ class Section(BaseModel):
     """Part of a file: unknown keys are refused, nothing is coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _number_as_written(value: object) -> object:
+    """`682148` and other plain numbers are names too; what YAML changes (`007`, `1e5`, `0x1f`) must be quoted."""
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("put it in quotes: YAML reads it as a number and changes it")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_number_as_written)]
+"""A text that people also write as a bare number: serials, model names."""
 
 
 def load(path: Path, schema: type[M]) -> M:

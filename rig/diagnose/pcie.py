@@ -13,6 +13,7 @@ from rig.netlist import card_needs
 
 _LANES_BEHIND = {4: (4, 5, 6, 7), 2: (2, 3), 1: (1,)}
 """Negotiated width to the lanes of which one is bad, on an x8 link."""
+_RECEIVER = ("RxErr", "BadTLP", "BadDLLP")
 _DEAD_BOARD = ("A16", "A17", "A14", "A19", "A20", "B17", "B18")
 
 
@@ -74,18 +75,31 @@ def narrow_or_slow(case: Case) -> Iterator[Cause]:
 
 
 def poor_pairs(case: Case) -> Iterator[Cause]:
-    """Correctable errors: the end that counts them names the direction, hence the side of the board."""
-    for end, row, side, way in (
-        ("endpoint", "A", "bottom", "host to card"),
-        ("root", "B", "top", "card to host"),
-    ):
-        found = [*case.bad(f"pcie.aer.{end}.*"), *case.bad(f"traffic.aer.{end}.*")]
-        if not found:
-            continue
+    """Correctable errors: the end that *receives* badly names the direction, hence the side of the board.
+
+    RxErr, BadTLP and BadDLLP are counted by the receiver; Timeout and Rollover by the sender, whose packets or whose
+    acknowledgements were lost: they tell nothing more where the other end receives badly.
+    """
+    ends = {"endpoint": ("A", "bottom", "host to card"), "root": ("B", "top", "card to host")}
+    found = {end: [*case.bad(f"pcie.aer.{end}.*"), *case.bad(f"traffic.aer.{end}.*")] for end in ends}
+    receiving = [end for end in ends if found[end] and _received_badly(case, end)]
+    for end in receiving:
+        row, side, way = ends[end]
         lanes = _error_lanes(case, end)
         pins = tuple(p.name for lane in lanes for p in case.board.lane_pins(lane) if p.name.startswith(row))
         where = " ".join(pins) if pins else f"the {way} pairs of row {row}"
-        yield Cause(f"poor joint, {way} pairs", pins, tuple(map(shown, found)), f"reflow {where} ({side} side)")
+        evidence = tuple(map(shown, [*found[end], *(j for other in ends if other != end for j in found[other])]))
+        yield Cause(f"poor joint, {way} pairs", pins, evidence, f"reflow {where} ({side} side)")
+    if not receiving and (rest := [*found["endpoint"], *found["root"]]):
+        yield Cause(
+            "packets or acknowledgements lost without receiver errors",
+            evidence=tuple(map(shown, rest)),
+            action="suspect firmware or ASPM before a joint: pcie_aspm=off and repeat",
+        )
+
+
+def _received_badly(case: Case, end: str) -> bool:
+    return any(case.number(f"{prefix}.aer.{end}.{kind}") for prefix in ("pcie", "traffic") for kind in _RECEIVER)
 
 
 def _error_lanes(case: Case, end: str) -> tuple[int, ...]:

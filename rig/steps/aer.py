@@ -46,14 +46,17 @@ class ErrorWindow:
         a, b = self._before[end], after[end]
         cor, unc = correctable_between(a, b), uncorrectable_between(a, b)
         rate = None if cor is None else cor / window_s
+        kinds = _kinds(a, b)
+        note = ", ".join(f"{kind} {n}" for kind, n in kinds.items()) if cor is not None else _NOT_COUNTED
         return [
-            Measurement(f"{name}.correctable_per_s", rate, "1/s", _kinds(a, b) if cor is not None else _NOT_COUNTED),
+            Measurement(f"{name}.correctable_per_s", rate, "1/s", note),
             Measurement(f"{name}.uncorrectable", unc, "1", "" if unc is not None else _NOT_COUNTED),
+            *(Measurement(f"{name}.{kind}", n, "1") for kind, n in kinds.items()),
         ]
 
 
-def _kinds(a: Errors, b: Errors) -> str:
-    """Which errors, for the reader: `RxErr 3, BadTLP 1`."""
+def _kinds(a: Errors, b: Errors) -> dict[str, int]:
+    """Which errors grew, by kernel name."""
     before, after = a.correctable or {}, b.correctable or {}
     deltas = {k: n - before.get(k, 0) for k, n in after.items() if not k.startswith("TOTAL")}
-    return ", ".join(f"{k} {n}" for k, n in deltas.items() if n)
+    return {k: n for k, n in deltas.items() if n}

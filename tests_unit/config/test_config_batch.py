@@ -30,7 +30,11 @@ def test_a_batch_is_units_with_the_models_own_name_for_an_alias(tmp_path, librar
         ("561FLR-T", "561FLR-X", ":3: "),
         ("serial: A", "serial: A, jumpers: {JP9: open}", ":3: "),
         ("serial: A", "serial: A, mods: [magic]", ":3: "),
-        ("serial: A", "serial: 5", ":3: units.0.adapter.serial: input should be a valid string, got 5"),
+        ("serial: A", "serial: 1e5", ":3: units.0.adapter.serial: put it in quotes"),
+        ("serial: A", "serial: 007", ":3: units.0.adapter.serial: put it in quotes"),
+        ("serial: A", "serial: 1_000", ":3: units.0.adapter.serial: put it in quotes"),
+        ("serial: A", "serial: 0x1f", ":3: units.0.adapter.serial: put it in quotes"),
+        ("serial: A", "serial: true", ":3: units.0.adapter.serial: input should be a valid string, got True"),
         ("name: b", "nam: b", ":1: unknown key 'nam', did you mean 'name'?"),
         ("units:", "units: []\nx:", ":3: unknown key 'x'"),
     ],
@@ -47,3 +51,8 @@ def test_two_units_with_one_serial_are_refused_with_the_second_ones_line(tmp_pat
     text = GOOD + "- {adapter: {design: TobleMiner-revA, " + second + "}}\n"
     with pytest.raises(ConfigError, match=rf":4: {kind} serial '.' is already unit 1"):
         load(tmp_path, text, library)
+
+
+def test_bare_numbers_are_names(tmp_path, library):
+    _, (unit,) = load(tmp_path, GOOD.replace("561FLR-T", "682148").replace("serial: A", "serial: 1234"), library)
+    assert (unit.adapter.serial, unit.card.model) == ("1234", "682148")

@@ -67,14 +67,43 @@ def test_a_narrow_link_names_the_lanes_behind_its_width(width, lanes, pin):
     assert pin in cause.pins
 
 
+ERRORS = Limit("errors", high=10.0, marginal_high=0.07)
+
+
+def errors(end, kind, prefix="pcie"):
+    name = f"{prefix}.aer.{end}.correctable_per_s"
+    return {name: 3.0, f"{prefix}.aer.{end}.{kind}": 3}, {name: ERRORS}
+
+
+@pytest.mark.parametrize("kind", ["RxErr", "BadTLP", "BadDLLP"])
 @pytest.mark.parametrize("end, side, row", [("endpoint", "bottom", "A"), ("root", "top", "B")])
-def test_the_end_that_counts_errors_names_the_side_of_the_board(end, side, row):
-    name = f"pcie.aer.{end}.correctable_per_s"
-    found = {name: 3.0, f"pcie.lane_errors.{end}": "1"}
-    cause = first(found, {name: Limit("errors", high=10.0, marginal_high=0.07)})
+def test_the_end_that_receives_badly_names_the_side_of_the_board(end, side, row, kind):
+    found, limits = errors(end, kind)
+    cause = first({**found, f"pcie.lane_errors.{end}": "1"}, limits)
     assert side in cause.action
     assert cause.pins
     assert all(p.startswith(row) for p in cause.pins)
+
+
+def test_the_senders_timeouts_do_not_turn_the_direction_round():
+    at_root, limits = errors("root", "RxErr")
+    at_endpoint, more = errors("endpoint", "Timeout")
+    (cause,) = diagnose(case(at_root | at_endpoint, limits | more))
+    assert cause.title == "poor joint, card to host pairs"
+    assert len(cause.evidence) == 2
+
+
+def test_timeouts_alone_are_not_blamed_on_a_joint():
+    (cause,) = diagnose(case(*errors("endpoint", "Timeout")))
+    assert "ASPM" in cause.action
+    assert cause.pins == ()
+
+
+def test_errors_both_ends_receive_are_two_causes():
+    causes = diagnose(
+        case(*(a | b for a, b in zip(errors("root", "RxErr"), errors("endpoint", "BadTLP"), strict=True)))
+    )
+    assert {c.title for c in causes} == {"poor joint, host to card pairs", "poor joint, card to host pairs"}
 
 
 @pytest.mark.parametrize(
