@@ -71,6 +71,8 @@ def _unit(path: Path, tree: object, n: int, entry: UnitEntry, library: Library) 
         Board(adapter, unit)
         where = ("units", n, "card", "model")
         card = library.card(entry.card.model)
+        if not card.pcie_card:
+            raise UsageError(f"{card.model} is not a PCIe card, no adapter can make it work: {card.quirks}")
     except ConfigError:
         raise
     except UsageError as e:

@@ -23,9 +23,6 @@ def not_seen(case: Case) -> Iterator[Cause]:
     if not found:
         return
     evidence = tuple(map(shown, found))
-    if not case.card.pcie_card:
-        yield Cause("not a PCIe card", evidence=evidence, action=f"{case.card.quirks}; no adapter can make it work")
-        return
     if unmet := card_needs(case.board, case.card):
         yield Cause(
             "needs mod",

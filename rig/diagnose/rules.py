@@ -11,6 +11,10 @@ from rig.diagnose.case import Case, shown
 from rig.diagnose.pcie import narrow_or_slow, not_seen, poor_pairs
 from rig.model import Cause, Verdict
 
+_ROUTE_ACTION = {
+    "needs flash": "this firmware has no Ethernet: flash an image that has (backup first); the adapter is good",
+    "no ethernet mode": "nobody has sourced an Ethernet mode of this card: use it for InfiniBand; the adapter is good",
+}
 Rule = Callable[[Case], Iterable[Cause]]
 
 
@@ -98,10 +102,11 @@ def _recovery(case: Case) -> Iterator[Cause]:
 
 def _firmware(case: Case) -> Iterator[Cause]:
     if found := case.failed("firmware.route"):
+        title = str(found[0].measurement.value)
         yield Cause(
-            "needs flash",
-            evidence=tuple(map(shown, found)),
-            action="this firmware has no Ethernet: flash an image that has (backup first); the adapter is good",
+            title,
+            evidence=(shown(found[0]), found[0].measurement.note),
+            action=_ROUTE_ACTION.get(title, "read the evidence"),
         )
     if found := case.failed("pcie.bars.unassigned"):
         yield Cause(

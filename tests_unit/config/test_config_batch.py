@@ -28,6 +28,7 @@ def test_a_batch_is_units_with_the_models_own_name_for_an_alias(tmp_path, librar
     [
         ("TobleMiner-revA", "TobleMiner-revX", ":3: "),
         ("561FLR-T", "561FLR-X", ":3: "),
+        ("561FLR-T", "568FLR-MMT", ":3: 568FLR-MMT is not a PCIe card"),
         ("serial: A", "serial: A, jumpers: {JP9: open}", ":3: "),
         ("serial: A", "serial: A, mods: [magic]", ":3: "),
         ("serial: A", "serial: 1e5", ":3: units.0.adapter.serial: put it in quotes"),

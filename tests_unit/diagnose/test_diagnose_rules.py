@@ -120,14 +120,16 @@ def test_a_route_that_needs_flashing_is_not_the_adapters_fault():
     assert "the adapter is good" in cause.action
 
 
+def test_a_card_without_ethernet_is_not_told_to_be_flashed():
+    cause = first({"firmware.route": "no ethernet mode"}, {"firmware.route": Limit("ethernet", one_of=("port type",))})
+    assert cause.title == "no ethernet mode"
+    assert "flash" not in cause.action
+
+
 def test_no_carrier_is_never_blamed_on_the_adapter():
     cause = first({"link.port1.carrier": 0}, {"link.port1.carrier": LOW1})
     assert cause.title == "no carrier"
     assert "not an adapter fault" in cause.action
-
-
-def test_a_media_module_is_named_as_such():
-    assert first({"pcie.present": 0}, {"pcie.present": LOW1}, model="568FLR-MMT").title == "not a PCIe card"
 
 
 def test_no_current_with_power_on_points_at_the_12_v_pins():
