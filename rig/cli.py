@@ -192,7 +192,9 @@ def doctor(bench: Path, *, boot: bool) -> None:
 
     checks = examine(bench, boot=boot)
     for c in checks:
-        click.echo(_printable(f"{'ok  ' if c.ok else 'BAD '} {c.plug}: {c.said}" + ("" if c.ok else f"; {c.remedy}")))
+        # most errors end in what to do; the general advice is for those that do not
+        advice = f"; {c.remedy}" if not c.ok and "; " not in c.said else ""
+        click.echo(_printable(f"{'ok  ' if c.ok else 'BAD '} {c.plug}: {c.said}{advice}"))
     sys.exit(0 if all(c.ok for c in checks) else EXIT_BENCH)
 
 

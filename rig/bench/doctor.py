@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labgrid.binding import BindingState
 from labgrid.protocol import PowerProtocol
 
 from rig.bench import mains
@@ -108,6 +109,8 @@ def _boots(bench: Bench) -> str:
 
 
 def _tools(bench: Bench) -> str:
+    if bench.strategy.host.state is not BindingState.active:
+        raise BenchError("test host: not asked, it did not come up")
     found = {tool: _version(bench.host, tool, flag) for tool, flag in TOOLS.items()}
     missing = [tool for tool, version in found.items() if version is None]
     if missing:

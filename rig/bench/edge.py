@@ -25,6 +25,13 @@ def edge(device: str, asked: str, remedy: str = "", last_seen: Callable[[], str]
 
 
 def reason(error: Exception) -> str:
-    """First line of what an exception says, or its name if it says nothing."""
-    said = str(error).strip().splitlines()
+    """What went wrong, in the words of the system call below it where there is one, else the first line it says."""
+    inner = _innermost(error)
+    said = str(inner.strerror or inner if isinstance(inner, OSError) else error).strip().splitlines()
     return said[0] if said else type(error).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The exception at the bottom of the chain: libraries wrap a refused connection several times."""
+    below = error.__cause__ or error.__context__
+    return _innermost(below) if below is not None else error

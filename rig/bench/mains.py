@@ -37,8 +37,7 @@ def _with_timeout(send: Callable[..., Any]) -> Callable[..., Any]:
 
 def switch(mains: PowerProtocol, on: bool) -> None:
     """Switch and, where the driver can tell, see that it did; DeadlineError when it says otherwise."""
-    name, wanted = type(mains).__name__, "on" if on else "off"
-    device = f"mains switch ({name})"
+    device, wanted = _named(mains), "on" if on else "off"
     with edge(device, f"switch {wanted}", REMEDY):
         mains.on() if on else mains.off()
     deadline_s = time.monotonic() + VERIFY_S
@@ -55,8 +54,14 @@ def state(mains: PowerProtocol) -> bool | None:
     get = getattr(mains, "get", None)
     if get is None:
         return None
-    with edge(f"mains switch ({type(mains).__name__})", "its state", REMEDY):
+    with edge(_named(mains), "its state", REMEDY):
         try:
             return bool(get())
         except NotImplementedError:
             return None
+
+
+def _named(mains: PowerProtocol) -> str:
+    """For people: where it is, if its driver has it from a port."""
+    where = getattr(getattr(mains, "port", None), "host", None) or type(mains).__name__
+    return f"mains switch {where}"

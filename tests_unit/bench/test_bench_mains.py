@@ -1,12 +1,12 @@
 import contextlib
 import json
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import requests
 from bench_fakes import target_with
+from bench_http import served
 from labgrid.driver import NetworkPowerDriver
 from labgrid.resource import NetworkPowerPort
 from requests.adapters import HTTPAdapter
@@ -37,13 +37,9 @@ class Shelly(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def shelly():
-    with HTTPServer(("127.0.0.1", 0), Shelly) as server:
+    with served(Shelly) as server:
         server.output, server.fault = True, False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def switch_at(port):
@@ -71,7 +67,7 @@ def test_an_http_error_is_a_sentence_with_what_to_do():
     with shelly() as server:
         server.fault = True
         with pytest.raises(
-            LinkDownError, match=r"mains switch \(NetworkPowerDriver\): switch on: 500 .*; look at the mains"
+            LinkDownError, match=r"mains switch http://127.0.0.1:\d+: switch on: 500 .*; look at the mains"
         ):
             mains.switch(switch_at(server.server_port), on=True)
 

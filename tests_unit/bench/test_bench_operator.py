@@ -2,10 +2,11 @@ import contextlib
 import json
 import os
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from bench_fakes import target_with
+from bench_http import served
 
 from rig.bench.operator import OperatorPlugDriver, OperatorTerminalDriver, printable
 from rig.bench.resources import OperatorPlug, OperatorTerminal
@@ -37,16 +38,12 @@ class Plug(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def plug():
-    with HTTPServer(("127.0.0.1", 0), Plug) as server:
+    with served(Plug) as server:
         server.told, server.reply = [], (200, b"{}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
         target = target_with(
             (OperatorPlug, {"url": f"http://127.0.0.1:{server.server_port}"}), (OperatorPlugDriver, {})
         )
         yield server, target.get_driver(OperatorPlugDriver)
-        server.shutdown()
-        thread.join()
 
 
 def test_a_unit_is_put_in_with_what_its_owner_changed_on_it():

@@ -159,7 +159,7 @@ def test_a_switch_that_says_ok_and_does_nothing_is_found_out(slot, monkeypatch):
     monkeypatch.setattr(mains, "VERIFY_S", 0.2)
     slot.strategy.transition("rails")
     slot.mains.stuck = True
-    with pytest.raises(DeadlineError, match=r"mains switch \(FakePowerDriver\): waited 0\.2 s for its output to be on"):
+    with pytest.raises(DeadlineError, match=r"mains switch FakePowerDriver: waited 0\.2 s for its output to be on"):
         slot.strategy.transition("powered")
     assert slot.strategy.status is Status.rails
 
@@ -175,7 +175,7 @@ def test_a_switch_that_cannot_be_asked_is_believed(server):
 def test_whatever_a_power_driver_raises_is_a_bench_error(slot):
     slot.strategy.transition("rails")
     slot.mains.fault = KeyError("output")
-    with pytest.raises(LinkDownError, match=r"mains switch \(FakePowerDriver\): switch on: 'output'; look at"):
+    with pytest.raises(LinkDownError, match=r"mains switch FakePowerDriver: switch on: 'output'; look at"):
         slot.strategy.transition("powered")
 
 
