@@ -194,6 +194,16 @@ def test_a_killed_rig_leaves_the_outputs_proven_off_and_a_run_that_reads_as_cras
     assert crashed["verdict"] == "NOT_RUN"
 
 
+def test_another_supply_needs_another_bench_file_and_nothing_else(command, tmp_path):
+    arguments = command(units(1), "psu: {model: SPD3303X-E}\n", ["first_power", "enumeration"])
+    bench = BENCH.with_name("virtual-siglent.yaml")
+    result = run([bench if a == BENCH else a for a in arguments])
+    assert result.returncode == 0, result.stdout + result.stderr
+    told = json.loads(next((tmp_path / "out").glob("*/run.json")).read_text())
+    assert told["instruments"]["supply"]["model"] == "SPD3303X-E"
+    assert told["virtual"] is True
+
+
 def test_pytest_itself_does_the_same(command, tmp_path):
     command(units(1), steps=["short_check"])
     options = ["--lg-env", BENCH, "--rig-batch", tmp_path / "batch.yaml", "--rig-plan", tmp_path / "plan.yaml",
