@@ -130,8 +130,18 @@ def _link(found: Located, files: Mapping[str, Entry], parts: Parts) -> list[Meas
             [card.max_speed_gtps, port.max_speed_gtps],
         ),
         Measurement("pcie.link.max_width", card.max_width, "1"),
+        *_untested(card, parts),
         Measurement("pcie.link.max_speed_gtps", card.max_speed_gtps, "GT/s"),
     ]
+
+
+def _untested(card: LinkState, parts: Parts) -> list[Measurement]:
+    """An x4 card, or slot, says nothing of the adapter's other lanes: a pass covers half of the board."""
+    exercised = min(card.max_width or parts.adapter.lanes, parts.slot.lanes)
+    count = parts.adapter.lanes - exercised
+    idle = f"lanes {exercised}-{parts.adapter.lanes - 1}"
+    note = f"{idle} of this adapter carried nothing: accept boards with an x8 card in an x8 slot"
+    return [Measurement("pcie.link.lanes_untested", count, "1", note)] if count > 0 else []
 
 
 def _missing(name: str, unit: str, now: float | None, able: Sequence[float | None]) -> Measurement:
