@@ -16,6 +16,7 @@ from rig.errors import BenchError, RigError
 from rig.model import Verdict
 
 if TYPE_CHECKING:
+    from rig.plugin.session import Result
     from rig.plugin.unitrun import Outcome
 
 P = ParamSpec("P")
@@ -91,16 +92,20 @@ def batch(batch: Path, bench: Path, plan: Path | None, out: Path | None, twin: P
     from rig.plugin.session import run_order
 
     order = make(batch, bench, plan, twin, out)
-    result = run_order(order, quiet=as_json)
-    _finish(result.outcomes, result.folder, virtual=order.bench.is_virtual, as_json=as_json)
-    sys.exit(result.exit_code(exit_code))
+    result = run_order(order)
+    _finish(result, virtual=order.bench.is_virtual, as_json=as_json)
+    sys.exit(EXIT_CANCELLED if result.cancelled else exit_code(result.verdicts()))
 
 
-def _finish(outcomes: list[Outcome], folder: Path, *, virtual: bool, as_json: bool) -> None:
+def _finish(result: Result, *, virtual: bool, as_json: bool) -> None:
+    """Report, summary, and the outcome for the caller."""
     from rig.report import html, markdown, table
 
-    page = html.write(folder)
-    (folder / "summary.md").write_text(markdown.summary(folder), encoding="utf-8")
+    outcomes = result.outcomes
+    page = html.write(result.folder)
+    (result.folder / "summary.md").write_text(markdown.summary(result.folder), encoding="utf-8")
+    if result.error:
+        click.echo(f"rig: {_printable(result.error)}", err=True)
     if as_json:
         import json
 
@@ -131,9 +136,11 @@ def demo(out: Path | None) -> None:
     from rig.plugin.demo import compare, order
     from rig.plugin.session import run_order
 
-    result = run_order(order(out), quiet=False)
-    _finish(result.outcomes, result.folder, virtual=True, as_json=False)
-    wrong = compare(result.outcomes)
+    result = run_order(order(out))
+    _finish(result, virtual=True, as_json=False)
+    if result.cancelled:
+        sys.exit(EXIT_CANCELLED)
+    wrong = compare(result.outcomes) + ([f"the bench: {result.error}"] if result.error else [])
     for line in wrong:
         click.echo(f"rig demo: {line}", err=True)
     if not wrong:

@@ -6,7 +6,6 @@ keeps out of the way, so that the unit tests run with nothing attached.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rig.errors import RigError, UsageError
 from rig.model import Unit
 from rig.plugin.campaign import Campaign
 from rig.plugin.order import Order, make
+from rig.plugin.progress import Progress
 from rig.plugin.unitrun import Failed, NotTaken, UnitRun
 
 ORDER = pytest.StashKey[Order]()
@@ -113,7 +113,7 @@ def pytest_runtest_makereport(
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The batch on its bench: opened at the first use, off and written down at the end."""
     config = request.config
-    running = config.stash.get(CAMPAIGN, None) or Campaign(config.stash[ORDER], _tell)
+    running = config.stash.get(CAMPAIGN, None) or Campaign(config.stash[ORDER], Progress().tell)
     config.pluginmanager.register(_Cancel(running))
     try:
         running.open()
@@ -127,7 +127,3 @@ def unit_run(request: pytest.FixtureRequest, campaign: Campaign) -> Iterator[Uni
     """One unit taken through the plan once."""
     with campaign.unit(request.param) as run:
         yield run
-
-
-def _tell(about: str, text: str) -> None:
-    sys.stderr.write(f"{about}: {text}\n")

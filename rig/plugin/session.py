@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rich.console import Console
-from rich.text import Text
 
 from rig.config.library import project_root
 from rig.errors import BenchError
@@ -19,9 +15,8 @@ from rig.model import Cause, Verdict
 from rig.plugin import CAMPAIGN, ORDER
 from rig.plugin.campaign import Campaign
 from rig.plugin.order import Order
+from rig.plugin.progress import Progress
 from rig.plugin.unitrun import Outcome
-
-_COLOURS = {"PASS": "green", "MARGINAL": "yellow", "FAIL": "red", "ERROR": "magenta", "NOT_RUN": "cyan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +26,17 @@ class Result:
     outcomes: list[Outcome]
     folder: Path
     cancelled: bool
+    error: str | None
+    """What was wrong with the bench as a whole: out of order, or not proven off at the end."""
 
-    def exit_code(self, of_verdicts: Callable[[list[Verdict]], int]) -> int:
-        return 130 if self.cancelled else of_verdicts([o.verdict for o in self.outcomes])
+    def verdicts(self) -> list[Verdict]:
+        """One a unit, and ERROR for a bench that failed as a whole."""
+        return [*(o.verdict for o in self.outcomes), *([Verdict.ERROR] if self.error else [])]
 
 
-def run_order(order: Order, *, quiet: bool) -> Result:
+def run_order(order: Order) -> Result:
     """Take the batch through pytest; BenchError when the bench could not even be opened."""
-    progress = Progress(quiet=quiet)
-    campaign = Campaign(order, progress.tell)
+    campaign = Campaign(order, Progress().tell)
     said = io.StringIO()
     # pytest's own words are kept from the terminal: the journal and the table say it better
     with contextlib.redirect_stdout(said):
@@ -48,7 +45,8 @@ def run_order(order: Order, *, quiet: bool) -> Result:
         raise BenchError(campaign.error)
     if code == pytest.ExitCode.INTERNAL_ERROR or not (campaign.outcomes or campaign.cancelled):
         raise BenchError(f"pytest ended with {code!r} and judged nothing: {said.getvalue().strip()[-2000:]}")
-    return Result([*campaign.outcomes, *_not_started(order, campaign)], campaign.folder, campaign.cancelled)
+    outcomes = [*campaign.outcomes, *_not_started(order, campaign)]
+    return Result(outcomes, campaign.folder, campaign.cancelled, campaign.error)
 
 
 def _not_started(order: Order, campaign: Campaign) -> list[Outcome]:
@@ -92,24 +90,3 @@ class _Hand:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[ORDER] = self._order
         config.stash[CAMPAIGN] = self._campaign
-
-
-class Progress:
-    """One line a step on standard error."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._quiet = quiet
-        self._step, self._since = "", time.monotonic()
-
-    def tell(self, about: str, text: str) -> None:
-        clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-        if about == "step":
-            self._step, self._since = clean, time.monotonic()
-        elif about == "verdict":
-            line = f"    {self._step:<14} {clean:<9} {time.monotonic() - self._since:5.1f} s"
-            self._console.print(Text(line, style=_COLOURS.get(clean, "")))
-        elif about == "outcome":
-            self._console.print(Text(f"  = {clean}", style=f"bold {_COLOURS.get(clean.split(' ')[0], '')}"))
-        else:
-            self._console.print(Text(f"{'' if about == 'bench' else '  ! ' if about == 'error' else ''}{clean}"))
