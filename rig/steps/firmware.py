@@ -39,6 +39,10 @@ def measure(host: HostPort, card: Card, root_port: str | None, plan: Firmware) -
     evidence: dict[str, str] = {}
     identity = _identity(host, found, devices, evidence)
     route, note = _route(host, card, found, devices, plan)
+    if route == PORT_TYPE:
+        # an interface that can be asked is there only now
+        devices = netdevs(host, found.functions)
+        identity |= _driver(host, devices, evidence) | {"interfaces": [asdict(d) for d in devices]}
     identity |= {"route": route, "card": card.model, "pci_id": found.ids[found.endpoint]}
     evidence["firmware/identity.json"] = json.dumps(identity, indent=1)
     return Findings(
@@ -72,13 +76,19 @@ def _identity(host: HostPort, found: Located, devices: list[NetDev], evidence: d
         "vpd": dict(seen.vpd or {}) if seen else {},
         "interfaces": [asdict(d) for d in devices],
     }
-    if devices:
-        evidence["ethtool-i.txt"] = host.run(f"ethtool -i {devices[0].name}").text
-        driver = ethtool.driver(evidence["ethtool-i.txt"])
-        identity |= {"firmware_version": driver.firmware_version, "driver": driver.driver} if driver else {}
+    identity |= _driver(host, devices, evidence)
     if _is_connectx3(found):
         identity |= _psid(host, found, evidence)
     return identity
+
+
+def _driver(host: HostPort, devices: list[NetDev], evidence: dict[str, str]) -> dict[str, object]:
+    """Driver and firmware version by `ethtool -i`; empty without an interface to ask."""
+    if not devices:
+        return {}
+    evidence["ethtool-i.txt"] = host.run(f"ethtool -i {devices[0].name}").text
+    driver = ethtool.driver(evidence["ethtool-i.txt"])
+    return {"firmware_version": driver.firmware_version, "driver": driver.driver} if driver else {}
 
 
 def _psid(host: HostPort, found: Located, evidence: dict[str, str]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from rig.steps import firmware
 CX3 = default_library().card("544FLR-QSFP-649283")
 CARD, PORT = "0000:01:00.0", "0000:00:01.0"
 QUICK = Firmware(port_type_deadline_s=0.5)
+TOLD = "driver: mlx4_en\nversion: 4.0-0\nfirmware-version: 2.42.5700\nbus-info: 0000:01:00.0\n"
 REFUSED = "[   9.1] mlx4_core 0000:01:00.0: Requested port type for port 1 is not supported on this HCA\n"
 
 
@@ -42,7 +43,7 @@ def interface(slot, name, kind):
 def measure(slot, dmesg="", plan=QUICK):
     root = slot.parents[4]
     host = ShellHost(
-        root, [("^lspci", ""), ("^ethtool", ""), ("^mstflint", "-E- Cannot open Device"), ("^dmesg", dmesg)]
+        root, [("^lspci", ""), ("^ethtool", TOLD), ("^mstflint", "-E- Cannot open Device"), ("^dmesg", dmesg)]
     )
     found = firmware.measure(host, CX3, None, plan)
     return {m.name: m for m in found.measurements}, found
@@ -61,6 +62,7 @@ def test_a_vpi_card_becomes_ethernet_without_flashing(slot):
     found, _ = measure(slot)
     assert found["firmware.route"].value == firmware.PORT_TYPE
     assert "was port 1 ib, port 2 ib" in found["firmware.route"].note
+    assert found["firmware.version"].value == "2.42.5700"
     assert (slot / "mlx4_port2").read_text() == "eth\n"
 
 
