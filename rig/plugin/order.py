@@ -64,9 +64,10 @@ def bench_options(bench_path: Path) -> BenchOptions:
 
 
 def _plan_path(batch_path: Path, name: str) -> Path:
-    """`standard` is configs/plans/standard.yaml; anything with a suffix is a path beside the batch file."""
+    """`standard` is configs/plans/standard.yaml; a name with a suffix is a path from the batch file, or from here."""
     if name.endswith((".yaml", ".yml")):
-        return batch_path.parent / name
+        beside = batch_path.parent / name
+        return beside if beside.is_file() or not Path(name).is_file() else Path(name)
     folder = project_root() / "configs" / "plans"
     path = folder / f"{name}.yaml"
     if path.parent != folder or not path.is_file():
