@@ -94,6 +94,10 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         """Append every sample from now on to `path` (JSON lines); None: to no file."""
         self._guardian.record(path)
 
+    def accuracy(self) -> Mapping[str, str]:
+        """How well each rail is read back, in words."""
+        return self._guardian.accuracy()
+
     def tripped(self) -> str | None:
         """Why the guardian switched everything off for good; None: it did not."""
         return self._guardian.tripped()

@@ -159,9 +159,11 @@ class Campaign:
 
     def _instruments(self) -> dict[str, dict[str, str]]:
         until = self.order.bench.calibration.get("supply")
+        accuracy = "; ".join(f"{rail}: {words}" for rail, words in self.bench.supply.accuracy().items())
         return {
             "supply": {
                 **asdict(self.bench.supply.identity()),
+                "accuracy": accuracy,
                 "calibrated_until": str(until) if until else "not stated",
             }
         }

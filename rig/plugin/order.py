@@ -53,7 +53,9 @@ def make(
     twin_path = _twin_path(bench_path, bench, twin_path)
     if twin_path is not None:
         _check_twin(twin_path, library, units)
-    files = [f for f in (batch_path, plan_path, bench_path, twin_path) if f is not None]
+    parts = {library.root / "adapters" / f"{u.adapter.design}.yaml" for u in units}
+    parts |= {library.root / "cards" / f"{u.card.model}.yaml" for u in units}
+    files = [*(f for f in (batch_path, plan_path, bench_path, twin_path) if f is not None), *sorted(parts)]
     return Order(bench_path, bench, twin_path, batch, units, plan, library, out, tuple(files))
 
 

@@ -43,20 +43,20 @@ class LinkState:
 
 def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumeration) -> Findings:
     """Everything the host can say about the card in the slot; needs a booted host."""
-    boot = Measurement("host.boot_s", host.boot_s(), "s")
+    boot = (Measurement("host.boot_s", host.boot_s(), "s"), Measurement("host.kernel", _kernel(host), ""))
     log = host.run("dmesg").text
     evidence = {"dmesg.txt": log, "lspci-all.txt": host.run("lspci -D -nn").text}
     found = locate(host, parts.card, root_port)
     facts: dict[str, object] = {"kernel_symptoms": list(symptoms(events(log)))}
     if found is None:
         absent = Measurement("pcie.present", 0, "1", "nothing of this card is in lspci", "lspci-all.txt")
-        return Findings((boot, absent), evidence, facts)
+        return Findings((*boot, absent), evidence, facts)
     window = ErrorWindow(host, found, "pcie")
     files = _attributes(host, found)
     verbose = _lspci(host, found, evidence)
     time.sleep(plan.aer_window_s)
     measurements = [
-        boot,
+        *boot,
         Measurement("pcie.present", 1, "1", evidence="lspci-all.txt"),
         *_identity(found, files),
         *_link(found, files, parts),
@@ -78,6 +78,11 @@ def link_state(files: Mapping[str, Entry], address: str) -> LinkState:
         return sysfs.link_width(text_of(files, f"{DEVICES}/{address}/{name}_link_width") or "")
 
     return LinkState(speed("current"), width("current"), speed("max"), width("max"))
+
+
+def _kernel(host: HostPort) -> str | None:
+    reply = host.run("uname -r")
+    return reply.text.strip() or None if reply.code == 0 else None
 
 
 def _attributes(host: HostPort, found: Located) -> Mapping[str, Entry]:

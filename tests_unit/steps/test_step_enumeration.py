@@ -115,4 +115,4 @@ def test_a_failed_bar_in_the_kernel_log_counts_unless_it_was_placed_later(slot):
 def test_an_empty_slot_is_absent_and_nothing_else_is_claimed(slot):
     found, _ = measure(slot(ids=("1234", "5678")))
     assert found["pcie.present"].value == 0
-    assert set(found) == {"host.boot_s", "pcie.present"}
+    assert set(found) == {"host.boot_s", "host.kernel", "pcie.present"}
