@@ -15,7 +15,7 @@ from rig import record
 from rig.bench.load import Bench, open_bench
 from rig.bench.plugs import plug_in
 from rig.config.library import project_root
-from rig.errors import BenchError, UsageError
+from rig.errors import BenchError, RigError, UsageError
 from rig.expect import Parts
 from rig.model import Unit
 from rig.netlist import Board, probe_pairs
@@ -40,6 +40,8 @@ class Campaign:
         self.outcomes: list[Outcome] = []
         self.cancelled = False
         self.error: str | None = None
+        self.not_opened: RigError | None = None
+        """Why the bench could not be opened at all."""
         self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
         self._journal = record.BatchRecord(self.folder, self._start_row())
         self._stack = contextlib.ExitStack()
@@ -50,14 +52,10 @@ class Campaign:
         """Start the twin if there is one, then open the bench; BenchError when a plug does not answer."""
         try:
             self._bench = self._open()
-        except BenchError as e:
-            self.error = str(e)
+        except RigError as e:
+            self.not_opened, self.error = e, str(e)
             raise
         return self._bench
-
-    @property
-    def opened(self) -> bool:
-        return self._bench is not None
 
     @property
     def bench(self) -> Bench:

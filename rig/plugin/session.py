@@ -35,14 +35,14 @@ class Result:
 
 
 def run_order(order: Order) -> Result:
-    """Take the batch through pytest; BenchError when the bench could not even be opened."""
+    """Take the batch through pytest; the RigError of a bench that could not even be opened."""
     campaign = Campaign(order, Progress().tell)
     said = io.StringIO()
     # pytest's own words are kept from the terminal: the journal and the table say it better
     with contextlib.redirect_stdout(said):
         code = pytest.main(_arguments(), plugins=[_Hand(order, campaign)])
-    if not campaign.opened and campaign.error is not None:
-        raise BenchError(campaign.error)
+    if campaign.not_opened is not None:
+        raise campaign.not_opened
     if code == pytest.ExitCode.INTERNAL_ERROR or not (campaign.outcomes or campaign.cancelled):
         raise BenchError(f"pytest ended with {code!r} and judged nothing: {said.getvalue().strip()[-2000:]}")
     outcomes = [*campaign.outcomes, *_not_started(order, campaign)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from rig.bench.load import Bench
 from rig.config.plan import PlanFile
 from rig.diagnose import Case, diagnose
-from rig.errors import BenchError, TripError
+from rig.errors import BenchError, RigError, TripError
 from rig.expect import Parts, expectation
 from rig.judge import blocked, failed_names, judge, overall, worst
 from rig.model import Cause, Findings, Judged, Measurement, Step, Unit, Verdict
@@ -114,7 +114,7 @@ class UnitRun:
             self.bench.supply.mark(step)
             findings = self._measured(measure)
             verdict = self._decide(step, findings)
-        except BenchError as e:
+        except RigError as e:
             self._bench_failed(step, str(e))
             raise
         except Exception as e:
