@@ -239,4 +239,10 @@ def test_every_command_the_readme_shows_works(tmp_path):
         )
         assert result.returncode == 0, (call, result.stdout, result.stderr)
     assert (tmp_path / "all.csv").exists()
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    shown = subprocess.run(
+        [sys.executable, "-c", snippet], capture_output=True, text=True, timeout=DEADLINE_S, cwd=tmp_path, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "560FLR-SFP+" in shown.stdout
     assert Path(tmp_path / "results" / "report.html").exists()
