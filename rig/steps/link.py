@@ -17,7 +17,7 @@ from rig.model import Findings, Measurement
 from rig.parse import ethtool
 from rig.ports import HostPort
 from rig.steps.netdev import NetDev, netdevs
-from rig.steps.pci import locate, read_files, text_of
+from rig.steps.pci import Located, locate, read_files, text_of
 
 _POLL_S = 0.1
 
@@ -38,8 +38,8 @@ class CabledPort:
 
 def measure(host: HostPort, parts: Parts, root_port: str | None, addresses: Sequence[str], plan: LinkStep) -> Findings:
     """Every cabled port up, with its address, and what it linked at."""
-    ports = cabled(host, parts, root_port, addresses)
-    devices = ethernet_devices(host, parts, root_port)
+    devices = ethernet_devices(host, locate(host, parts.card, root_port))
+    ports = cabled(devices, addresses)
     for port in ports:
         bring_up(host, port)
     await_carrier(host, ports, plan.carrier_deadline_s)
@@ -53,14 +53,13 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, addresses: Sequ
     return Findings(tuple(rows), evidence)
 
 
-def ethernet_devices(host: HostPort, parts: Parts, root_port: str | None) -> list[NetDev]:
-    found = locate(host, parts.card, root_port)
+def ethernet_devices(host: HostPort, found: Located | None) -> list[NetDev]:
+    """The card's Ethernet interfaces, first port first; empty when the card is not there."""
     return [d for d in netdevs(host, found.functions) if d.is_ethernet] if found else []
 
 
-def cabled(host: HostPort, parts: Parts, root_port: str | None, addresses: Sequence[str]) -> list[CabledPort]:
+def cabled(devices: Sequence[NetDev], addresses: Sequence[str]) -> list[CabledPort]:
     """The bench's cables on the card's ports, first to first."""
-    devices = ethernet_devices(host, parts, root_port)
     return [CabledPort(n, d, a) for n, (d, a) in enumerate(zip(devices, addresses, strict=False), 1)]
 
 

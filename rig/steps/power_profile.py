@@ -19,7 +19,8 @@ from rig.expect import Parts
 from rig.model import Findings, Measurement, Sample
 from rig.ports import HostPort, PartnerPort, SupplyPort
 from rig.steps.iperf_server import serving
-from rig.steps.link import CabledPort, await_carrier, bring_up, cabled
+from rig.steps.link import CabledPort, await_carrier, bring_up, cabled, ethernet_devices
+from rig.steps.pci import locate
 from rig.steps.throughput import read
 
 _DIRECTION = {"tx": "from_host", "rx": "to_host", "both": "both"}
@@ -45,7 +46,8 @@ class Ports:
 
 def measure(bench: Ports, parts: Parts, plan: PowerProfile, note: Note) -> Findings:
     """One steady window a state; `note` records when each state began and ended."""
-    ports = cabled(bench.host, parts, bench.root_port, bench.addresses)
+    found = locate(bench.host, parts.card, bench.root_port)
+    ports = cabled(ethernet_devices(bench.host, found), bench.addresses)
     rows: list[Measurement] = []
     needs_server = any(state in _DIRECTION for state in plan.states)
     with serving(bench.host, bench.iperf3_port) if needs_server else nullcontext():

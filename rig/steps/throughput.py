@@ -17,7 +17,7 @@ from rig.parse import iperf3
 from rig.ports import HostPort, PartnerPort
 from rig.steps.aer import ErrorWindow
 from rig.steps.iperf_server import serving
-from rig.steps.link import CabledPort, bring_up, cabled
+from rig.steps.link import CabledPort, bring_up, cabled, ethernet_devices
 from rig.steps.pci import locate
 
 _ENOUGH_IDLE = 0.20
@@ -37,8 +37,8 @@ def measure(
     plan: Throughput,
 ) -> Findings:
     """TCP payload rate of each port and direction, one at a time, with error counts around all of it."""
-    ports = cabled(host, parts, root_port, addresses)
     found = locate(host, parts.card, root_port)
+    ports = cabled(ethernet_devices(host, found), addresses)
     evidence: dict[str, str] = {}
     rows: list[Measurement] = []
     if found is None or not ports:
