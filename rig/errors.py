@@ -2,8 +2,7 @@
 
 RigError
 ├── UsageError         the call or a file is wrong: fix it, a retry will not help (exit 2)
-│   ├── ConfigError    a file says something that cannot be; carries file and line
-│   └── NotBuilt       asked for something this version does not do
+│   └── ConfigError    a file says something that cannot be; carries file and line
 └── BenchError         the bench or a tool around it misbehaved: look at the bench (exit 3)
     ├── ReplyError     a device answered, but not what its manual allows
     ├── DeadlineError  a device did not get there in time
@@ -31,10 +30,6 @@ class ConfigError(UsageError):
         self.path, self.line, self.message = str(path), line, message
         where = self.path if line is None else f"{self.path}:{line}"
         super().__init__(f"{where}: {message}")
-
-
-class NotBuilt(UsageError):
-    """Asked for something this version does not do; it never looks like success."""
 
 
 class BenchError(RigError):

@@ -116,8 +116,6 @@ class Findings:
 
     measurements: tuple[Measurement, ...]
     evidence: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    facts: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
-    """What later steps and the diagnosis need to know (JSON values)."""
 
 
 # --- the unit -------------------------------------------------------------------------------------------------

@@ -18,8 +18,6 @@ class Case:
     card: Card
     slot: Slot
     judged: Sequence[Judged]
-    kernel_symptoms: Sequence[str] = ()
-    """What the kernel log said, as `rig.parse.kernel_log` names it."""
 
     def bad(self, pattern: str) -> list[Judged]:
         """Rows of that name (or pattern) that FAILed or are MARGINAL."""

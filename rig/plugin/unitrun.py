@@ -55,8 +55,6 @@ class UnitRun:
         self.bench, self.parts, self.board, self.plan, self.unit = bench, parts, board, plan, unit
         self.journal, self._tell = journal, tell
         self.expected = expectation(parts, plan)
-        self.facts: dict[str, object] = {}
-        """What earlier steps found out."""
         self._judged: list[Judged] = []
         self._taken: set[Step] = set()
         self._stopped_by: str | None = None
@@ -138,7 +136,6 @@ class UnitRun:
         """None: everything was recorded and nothing has a limit."""
         paths = self.journal.evidence(step, findings.evidence)
         found = [replace(m, evidence=paths.get(m.evidence, m.evidence)) for m in findings.measurements]
-        self.facts.update(findings.facts)
         judged = judge(found, self.expected.get(step, {}))
         self._keep(step, judged)
         return overall(judged) if any(j.verdict for j in judged) or not judged else None
@@ -217,16 +214,11 @@ class UnitRun:
                     action=self._error or "",
                 ),
             )
-        found = self._diagnosed()
+        found = diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged)))
         if verdict is Verdict.NOT_RUN and not found:
             rows = [j for j in self._judged if j.verdict is Verdict.NOT_RUN]
             return (Cause("not run", evidence=(rows[0].measurement.name,), action=rows[0].why),) if rows else ()
         return found
-
-    def _diagnosed(self) -> tuple[Cause, ...]:
-        symptoms = self.facts.get("kernel_symptoms", ())
-        kernel = tuple(str(s) for s in symptoms) if isinstance(symptoms, list | tuple) else ()
-        return diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged), kernel))
 
 
 def sentence(j: Judged) -> str:

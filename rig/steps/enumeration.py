@@ -14,7 +14,7 @@ from rig.expect import Parts
 from rig.model import Findings, Measurement
 from rig.parse import lspci, sysfs
 from rig.parse.dump import Entry
-from rig.parse.kernel_log import Harm, events, failed_bars, symptoms
+from rig.parse.kernel_log import Harm, events, failed_bars
 from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
 from rig.steps.pci import DEVICES, Located, locate, read_files, text_of
@@ -47,10 +47,9 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
     log = host.run("dmesg").text
     evidence = {"dmesg.txt": log, "lspci-all.txt": host.run("lspci -D -nn").text}
     found = locate(host, parts.card, root_port)
-    facts: dict[str, object] = {"kernel_symptoms": list(symptoms(events(log)))}
     if found is None:
         absent = Measurement("pcie.present", 0, "1", "nothing of this card is in lspci", "lspci-all.txt")
-        return Findings((*boot, absent), evidence, facts)
+        return Findings((*boot, absent), evidence)
     window = ErrorWindow(host, found, "pcie")
     files = _attributes(host, found)
     verbose = _lspci(host, found, evidence)
@@ -64,8 +63,7 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
         *_lane_errors(found, verbose),
         *window.close(),
     ]
-    facts |= {"endpoint": found.endpoint, "port": found.port or "", "functions": list(found.functions)}
-    return Findings(tuple(measurements), evidence, facts)
+    return Findings(tuple(measurements), evidence)
 
 
 def link_state(files: Mapping[str, Entry], address: str) -> LinkState:

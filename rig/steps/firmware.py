@@ -52,7 +52,6 @@ def measure(host: HostPort, card: Card, root_port: str | None, plan: Firmware) -
             Measurement("firmware.route", route, "", note),
         ),
         evidence,
-        {"route": route},
     )
 
 
