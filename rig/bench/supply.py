@@ -11,6 +11,7 @@ from labgrid.driver import Driver
 from rig.bench.resources import VisaInstrument
 from rig.config.bench import Wiring
 from rig.errors import UsageError
+from rig.guard import door
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
 from rig.model import Identity, Reading, Sample
 from rig.ports import SupplyPort
@@ -22,17 +23,22 @@ class GuardedSupplyDriver(Driver, SupplyPort):
     """A SupplyPort whose session belongs to a guardian process; every output is off before and after.
 
     `rails` wires rails to channels with ceilings. `log_dir` gets the guardian's own record; None: a folder
-    that goes when the driver is deactivated.
+    that goes when the driver is deactivated. `adopt_from`, set before activation: where the guardian of a run
+    that was killed in a burn is found; if nobody is there a new one is started, and every output goes off.
     """
 
     bindings = {"instrument": VisaInstrument}
     rails = attr.ib(validator=attr.validators.instance_of(dict), metadata={"schema": Wiring})
     heartbeat_s = attr.ib(default=1.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
     timeout_s = attr.ib(default=2.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+    burn_max_s = attr.ib(default=600.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
 
     def __attrs_post_init__(self):
         super().__attrs_post_init__()
         self.log_dir: Path | None = None
+        self.adopt_from: Path | None = None
+        self._adopted = False
+        self._burn_socket: Path | None = None
         self._client: GuardClient | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -43,7 +49,7 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             log_dir = Path(self._scratch.name)
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
-            self._client = GuardClient.start(self.config(), log_dir)
+            self._client = self._adopt(log_dir) or GuardClient.start(self.config(), log_dir)
         except BaseException:
             self._close()
             raise
@@ -64,7 +70,18 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             rails=rails,
             heartbeat_s=self.heartbeat_s,
             timeout_s=self.timeout_s,
+            burn_max_s=self.burn_max_s,
         )
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the guardian is one that was left in a burn: outputs may be on from before."""
+        return self._adopted
+
+    @property
+    def burn_socket(self) -> Path | None:
+        """Where the next run finds this guardian if this one is killed (its `adopt_from`); None: no burn runs."""
+        return self._burn_socket
 
     def identity(self) -> Identity:
         """Who the instrument said it is when the session was opened."""
@@ -104,7 +121,9 @@ class GuardedSupplyDriver(Driver, SupplyPort):
 
     def burn(self, on: bool) -> None:
         """While a firmware burn runs, a lost rig is an alarm and no reason to cut the power."""
-        self._guardian.burn(on)
+        at = (self._burn_socket or door.path_for(self.instrument.address)) if on else None
+        self._guardian.burn(on, at)
+        self._burn_socket = at
 
     @property
     def _guardian(self) -> GuardClient:
@@ -112,7 +131,16 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             raise UsageError("supply: asked before it was opened; activate the driver first")
         return self._client
 
+    def _adopt(self, log_dir: Path) -> GuardClient | None:
+        if self.adopt_from is None:
+            return None
+        client = GuardClient.adopt(self.adopt_from, self.config(), log_dir)
+        if client is not None:
+            self._adopted, self._burn_socket = True, self.adopt_from
+        return client
+
     def _close(self) -> None:
+        self._adopted, self._burn_socket = False, None
         client, self._client = self._client, None
         scratch, self._scratch = self._scratch, None
         try:

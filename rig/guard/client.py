@@ -1,4 +1,4 @@
-"""The rig's end of the guardian: starts it, shows it a heartbeat, asks it.
+"""The rig's end of the guardian: starts it or takes it over, shows it a heartbeat, asks it.
 
 Every call has a deadline. What the guardian raises comes out here as the same class of `rig.errors`.
 """
@@ -6,47 +6,32 @@ Every call has a deadline. What the guardian raises comes out here as the same c
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
 
-import rig
-from rig.errors import DeadlineError, LinkDownError, TripError, UsageError
-from rig.guard import wire
+from rig.errors import LinkDownError, TripError
+from rig.guard import door, held, wire
 from rig.guard.config import GuardConfig, RailConfig
+from rig.guard.held import Adopted, Spawned
+from rig.guard.talk import Talk
 from rig.guard.wire import Row
 from rig.model import Identity, Reading, Sample
 
 __all__ = ["GuardClient", "GuardConfig", "RailConfig"]
 
 _START_S = 15.0
-_SLACK_S = 1.0
-_END_S = 5.0
-_QUERIES = 20
-"""More round trips than any one request makes."""
-LOG = "guard.log"
+_SEND_S = 5.0
 
 
 class GuardClient:
     """One guardian and the outputs behind it; closing it, in any way, puts them off."""
 
-    def __init__(
-        self, config: GuardConfig, process: subprocess.Popen[bytes], sock: socket.socket, log_dir: Path
-    ) -> None:
-        self._config, self._process, self._sock, self._log_dir = config, process, sock, log_dir
-        self._lines = wire.Lines(sock)
-        self._arrived: list[Row] = []
-        self._lock, self._sending = threading.Lock(), threading.Lock()
-        self._next_id = 0
-        self._bye: str | None = None
-        self._asked_s = time.monotonic()
+    def __init__(self, talk: Talk, guardian: Spawned | Adopted) -> None:
+        self._talk, self._held = talk, guardian
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
         self._identity: Identity | None = None
@@ -59,14 +44,35 @@ class GuardClient:
         config that does not fit the supply, ReplyError for another supply than named, LinkDownError for none.
         """
         ours, theirs = socket.socketpair()
-        ours.settimeout(_END_S)
+        ours.settimeout(_SEND_S)
         with contextlib.ExitStack() as undo:
             undo.enter_context(ours)
             with theirs:
-                process = _spawn(config, theirs, log_dir)
-            client = cls(config, process, ours, log_dir)
+                process = held.spawn(config, theirs, log_dir)
+            talk = Talk(config, ours, log_dir)
+            client = cls(talk, Spawned(process, talk))
             undo.callback(client._let_go)
             client._begin(max_quiet_s)
+            undo.pop_all()
+        return client
+
+    @classmethod
+    def adopt(cls, path: Path, config: GuardConfig, log_dir: Path) -> GuardClient | None:
+        """Take over the guardian that lost its client in a burn and is found at `path`; None: nobody is there.
+
+        Outputs and burn stay as they are; `log_dir` gets its events from now on. UsageError naming what differs
+        when it guards another supply or other rails than `config`, BenchError when another run is using it or
+        it does not answer: it is left alone then, and no other should be started.
+        """
+        found = door.knock(path, _SEND_S)
+        if found is None:
+            return None
+        sock, pid = found
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(sock)
+            talk = Talk(config, sock, held.made(log_dir))
+            client = cls(talk, Adopted(pid, talk))
+            client._take_over(log_dir)
             undo.pop_all()
         return client
 
@@ -81,17 +87,17 @@ class GuardClient:
     @property
     def pid(self) -> int:
         """Process id of the guardian."""
-        return self._process.pid
+        return self._held.pid
 
     def identity(self) -> Identity:
         """Who the supply said it is when the session was opened."""
         if self._identity is None:
-            raise LinkDownError(self._device, "identity", "the guardian has not started")
+            raise LinkDownError(self._talk.device, "identity", "the guardian has not started")
         return self._identity
 
     def accuracy(self) -> Mapping[str, str]:
         """How well each rail is read back, in words for the record."""
-        return dict(self._ask("accuracy"))
+        return dict(self._talk.ask("accuracy"))
 
     def apply(
         self,
@@ -108,21 +114,21 @@ class GuardClient:
         that charges a card sits in current limit at first, and OCP would take that for a fault.
         """
         level = round(max(voltage_v * 1.1, voltage_v + 0.3), 4) if ovp_v is None else ovp_v
-        self._ask("apply", rail=rail, voltage_v=voltage_v, limit_a=limit_a, ovp_v=level, ocp_a=ocp_a)
+        self._talk.ask("apply", rail=rail, voltage_v=voltage_v, limit_a=limit_a, ovp_v=level, ocp_a=ocp_a)
 
     def off(self, rail: str | None = None) -> None:
         """One rail, or all, off and read back; BenchError when that cannot be verified, or while burning."""
-        self._ask("off", rail=rail)
+        self._talk.ask("off", rail=rail)
 
     def read(self) -> dict[str, Reading]:
         """One fresh reading of every rail that is on; TripError after a trip."""
-        return dict(wire.sample_from(self._ask("read")).rails)
+        return dict(wire.sample_from(self._talk.ask("read")).rails)
 
     def samples(self, since_s: float = 0.0) -> Sequence[Sample]:
         """What the sampler took after `since_s` (wall clock), oldest first; the last half hour is kept."""
         found: list[Sample] = []
         while True:
-            page = [wire.sample_from(row) for row in self._ask("samples", since_s=since_s)]
+            page = [wire.sample_from(row) for row in self._talk.ask("samples", since_s=since_s)]
             found += page
             # a page that is not full is the last: the sampler adds to the end faster than it could run empty
             if len(page) < wire.PAGE:
@@ -131,19 +137,23 @@ class GuardClient:
 
     def mark(self, label: str) -> float:
         """Note a step or state among the samples; its wall clock. BenchError when recording broke down."""
-        return float(self._ask("mark", label=label))
+        return float(self._talk.ask("mark", label=label))
 
     def record(self, path: Path | None) -> None:
         """Append samples to `path` (JSON lines) from now on, and events beside it; None: stop."""
-        self._ask("record", path=None if path is None else str(path.absolute()))
+        self._talk.ask("record", path=None if path is None else str(path.absolute()))
 
-    def burn(self, on: bool) -> None:
-        """While on, the guardian does not cut the power for a lost client, only for over-current."""
-        self._ask("burn", on=on)
+    def burn(self, on: bool, at: Path | None = None) -> None:
+        """While on, the guardian does not cut the power for a lost client, only for over-current.
+
+        `at`: the Unix socket where the next run can adopt it (`door.path_for`); BenchError when there can be none,
+        and the burn must not begin.
+        """
+        self._talk.ask("burn", on=on, at=None if at is None else str(at.absolute()))
 
     def tripped(self) -> str | None:
         """Why the guardian switched off for good; None: it has not."""
-        reason: str | None = self._ask("tripped")
+        reason: str | None = self._talk.ask("tripped")
         return reason
 
     def close(self) -> None:
@@ -154,125 +164,46 @@ class GuardClient:
         if self._stop.is_set():
             return
         try:
-            self._ask("close")
+            self._talk.ask("close")
         except (LinkDownError, TripError):
-            if not self._ended_well():
+            if not self._held.ended_well():
                 raise
+        else:
+            # the supply is free for another session only then
+            self._held.ended_well()
         finally:
             self._let_go()
 
-    def _ended_well(self) -> bool:
-        """Whether the guardian has ended with all outputs verified off."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(_END_S) == 0
-        return False
-
-    # --- the process --------------------------------------------------------------------------------------
+    # --- beginning and end --------------------------------------------------------------------------------
 
     def _begin(self, max_quiet_s: float | None) -> None:
-        """Wait for the guardian's first line, with the heart beating."""
+        """Wait for the greeting of a new guardian, with the heart beating."""
+        self._start_heart(max_quiet_s)
+        self._greeted(self._talk.answer(0, "start", _START_S + self._talk.limit_s))
+
+    def _take_over(self, log_dir: Path) -> None:
+        """Be the client of a guardian that runs; its own times hold, whatever ours are."""
+        self._greeted(self._talk.adopt(log_dir))
+        self._start_heart(None)
+
+    def _greeted(self, by: Row) -> None:
+        self._identity = Identity(**by["identity"])
+        self._talk.config = GuardConfig.from_json(by["config"])
+
+    def _start_heart(self, max_quiet_s: float | None) -> None:
         self._heart = threading.Thread(target=self._beat, args=(max_quiet_s,), name="guardian heartbeat", daemon=True)
         self._heart.start()
-        found = self._answer(0, "start", _START_S + self._limit_s)
-        self._identity = Identity(**found)
 
     def _beat(self, max_quiet_s: float | None) -> None:
-        while not self._stop.wait(self._config.heartbeat_s / 3):
-            if max_quiet_s is not None and time.monotonic() - self._asked_s > max_quiet_s:
+        while not self._stop.wait(self._talk.config.heartbeat_s / 3):
+            if max_quiet_s is not None and time.monotonic() - self._talk.asked_s > max_quiet_s:
                 continue
-            with contextlib.suppress(OSError), self._sending:
-                wire.send(self._sock, {"do": "ping"})
+            with contextlib.suppress(OSError):
+                self._talk.tell("ping")
 
     def _let_go(self) -> None:
-        """Stop the heart and hang up; a guardian that is still busy switching off is left to it."""
+        """Stop the heart and hang up."""
         self._stop.set()
         if self._heart is not None:
             self._heart.join()
-        self._sock.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            threading.Thread(target=self._process.wait, name="guardian's end", daemon=True).start()
-
-    # --- requests -----------------------------------------------------------------------------------------
-
-    @property
-    def _device(self) -> str:
-        return f"guardian of {self._config.model} at {self._config.address}"
-
-    @property
-    def _limit_s(self) -> float:
-        """Longest that one request can rightly take."""
-        return self._config.off_retry_s + _QUERIES * self._config.timeout_s + _SLACK_S
-
-    def _ask(self, what: str, **args: object) -> Any:
-        with self._lock:
-            self._asked_s = time.monotonic()
-            self._next_id += 1
-            number = self._next_id
-            try:
-                with self._sending:
-                    wire.send(self._sock, {"id": number, "do": what, "args": args})
-            except OSError:
-                self._hear_last()
-                raise self._gone(what) from None
-            return self._answer(number, what, self._limit_s)
-
-    def _answer(self, number: int, what: str, limit_s: float) -> Any:
-        deadline = time.monotonic() + limit_s
-        while True:
-            # an answer that came too late for its request has another number
-            while self._arrived:
-                row = self._arrived.pop(0)
-                if row.get("id") == number:
-                    if "error" in row:
-                        raise wire.error_from(row["error"])
-                    return row["ok"]
-                self._bye = row.get("bye", self._bye)
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or not wire.readable(self._sock, left_s):
-                raise DeadlineError(self._device, f"the answer to {what!r}", limit_s, "nothing", self._look)
-            rows = self._lines.receive()
-            if rows is None:
-                raise self._gone(what)
-            self._arrived += rows
-
-    def _hear_last(self) -> None:
-        """Read what the guardian said before it went."""
-        while wire.readable(self._sock, 0) and (rows := self._lines.receive()) is not None:
-            self._bye = next((row["bye"] for row in rows if "bye" in row), self._bye)
-
-    @property
-    def _look(self) -> str:
-        return f"see {self._log_dir / 'guard.jsonl'} and {self._log_dir / LOG}; make sure the outputs are off"
-
-    def _gone(self, what: str) -> TripError | LinkDownError:
-        if self._bye is not None:
-            return TripError(f"{self._device}: {self._bye}")
-        return LinkDownError(self._device, what, "the guardian is gone", self._look)
-
-
-def _spawn(config: GuardConfig, sock: socket.socket, log_dir: Path) -> subprocess.Popen[bytes]:
-    """The guardian in a session of its own: Ctrl-C at the terminal must not end it before its work."""
-    with _log(log_dir) as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rig.guard", str(sock.fileno()), str(log_dir.absolute())],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=[sock.fileno()],
-            start_new_session=True,
-            # where this very package lies: a module of the user's folder must not stand in for one of ours
-            cwd=Path(rig.__file__).parent.parent,
-        )
-    with contextlib.suppress(BrokenPipeError), contextlib.closing(process.stdin or io.BytesIO()) as stdin:
-        stdin.write(config.to_json().encode())
-    return process
-
-
-def _log(log_dir: Path) -> IO[bytes]:
-    try:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        return (log_dir / LOG).open("ab")
-    except OSError as e:
-        raise UsageError(f"{log_dir}: the guardian cannot write its log there: {e.strerror}") from e
+        self._held.let_go()

@@ -60,6 +60,15 @@ class GuardConfig:
         if self.over_samples < 1:
             raise UsageError(f"{self.address}: over_samples must be at least 1, got {self.over_samples}")
 
+    def differences(self, other: GuardConfig) -> list[str]:
+        """What makes `other` another supply or other rails than these, in words; empty: it is the same bench."""
+        pairs: list[tuple[str, object, object]] = [
+            ("address", self.address, other.address),
+            ("model", self.model, other.model),
+            *((f"rail {n}", self.rails.get(n), other.rails.get(n)) for n in sorted({*self.rails, *other.rails})),
+        ]
+        return [f"{what}: {_words(a)} here, {_words(b)} there" for what, a, b in pairs if a != b]
+
     def to_json(self) -> str:
         """One line of JSON; `from_json` is its inverse."""
         return json.dumps(asdict(self), allow_nan=False)
@@ -71,5 +80,11 @@ class GuardConfig:
             row = json.loads(text)
             rails = {name: RailConfig(**rail) for name, rail in row.pop("rails").items()}
             return cls(rails=rails, **row)
-        except (ValueError, TypeError, KeyError, AttributeError) as e:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
             raise UsageError(f"the guardian's config cannot be read: {type(e).__name__}: {e}") from e
+
+
+def _words(value: object) -> str:
+    if isinstance(value, RailConfig):
+        return f"channel {value.channel} up to {value.max_voltage_v} V and {value.max_current_a} A"
+    return "none" if value is None else str(value)

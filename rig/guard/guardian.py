@@ -43,7 +43,7 @@ class Guardian:
         self._over: dict[str, int] = {}
         self._ring: deque[Sample] = deque(maxlen=RING)
         self._due_s = self._seen_s = elapsed()
-        self._blind = False
+        self._blind = self._alarmed = False
         self.tripped: str | None = None
         self.burning = False
 
@@ -72,7 +72,7 @@ class Guardian:
 
         UsageError beyond a ceiling, TripError after a trip, BenchError while firmware is burned.
         """
-        self._check_trip()
+        self.check_trip()
         if self.burning:
             raise BenchError(f"firmware is being burned: {rail} is not touched until burn(False)")
         want = SetPoint(voltage_v, limit_a, ovp_v, ocp_a)
@@ -99,9 +99,9 @@ class Guardian:
 
     def read(self) -> Sample:
         """One fresh reading of every rail that is on; TripError after a trip."""
-        self._check_trip()
+        self.check_trip()
         sample = self._sampled()
-        self._check_trip()
+        self.check_trip()
         return sample
 
     def samples(self, since_s: float) -> Sequence[Sample]:
@@ -120,7 +120,7 @@ class Guardian:
     def burn(self, on: bool) -> None:
         """While firmware is burned a lost client does not cut the power; over-current does."""
         if on:
-            self._check_trip()
+            self.check_trip()
         self.burning = on
         self._journal.event("burn", on=on)
 
@@ -129,6 +129,16 @@ class Guardian:
         return {name: self._accuracy(rail.channel) for name, rail in self._config.rails.items()}
 
     # --- guarding -----------------------------------------------------------------------------------------
+
+    def check_trip(self) -> None:
+        """TripError after a trip."""
+        if self.tripped is not None:
+            raise TripError(f"{self.tripped}; nothing goes on again until the bench is opened anew")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether all that was on when it tripped is verified off."""
+        return self.tripped is not None and not self._armed
 
     def wait_s(self) -> float | None:
         """Seconds until `tick` has work; None: nothing is on."""
@@ -187,17 +197,22 @@ class Guardian:
     def _seen(self) -> None:
         self._seen_s = self._elapsed()
         if self._blind:
-            self._blind = False
+            self._blind = self._alarmed = False
             self._journal.event("readings_back")
 
     def _unread(self, e: BenchError) -> None:
-        """No reading: tell once, and cut when it lasts; a burn is not cut for it."""
+        """No reading: tell once, and cut when it lasts; a burn is not cut for it, but that is an alarm."""
         if not self._blind:
             self._blind = True
             self._journal.event("no_reading", text=str(e))
         blind_s = self._elapsed() - self._seen_s
-        if blind_s > self._config.blind_s and not self.burning:
+        if blind_s <= self._config.blind_s:
+            return
+        if not self.burning:
             self.trip(f"no reading for {blind_s:.1f} s while outputs were on: {e}")
+        elif not self._alarmed:
+            self._alarmed = True
+            self._journal.alarm(f"no reading for {blind_s:.1f} s; firmware is being burned, outputs stay on: {e}")
 
     # --- off ----------------------------------------------------------------------------------------------
 
@@ -268,10 +283,6 @@ class Guardian:
         except KeyError:
             known = ", ".join(self._config.rails)
             raise UsageError(f"the supply has no rail {name!r} (it has: {known})") from None
-
-    def _check_trip(self) -> None:
-        if self.tripped is not None:
-            raise TripError(f"{self.tripped}; nothing goes on again until the bench is opened anew")
 
     def _accuracy(self, number: int) -> str:
         channel = self._supply.channel(number)

@@ -1,6 +1,7 @@
 """The guardian's process: requests first, then a sample, then whether anybody is still there.
 
-Started by `client.GuardClient.start` with its config on stdin and one end of a socket pair.
+Started by `client.GuardClient.start` with its config on stdin and one end of a socket pair. While firmware is
+burned another client may come in by the `door`, once the first is lost.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rig.errors import BenchError, RigError
+from rig.errors import BenchError, RigError, UsageError
 from rig.guard import supply, wire
 from rig.guard.config import GuardConfig
+from rig.guard.door import Caller, Door
 from rig.guard.guardian import Guardian
 from rig.guard.journal import Journal
 from rig.guard.wire import Row
+from rig.model import Identity
 
 _IDLE_S = 0.1
 _SEND_S = 2.0
@@ -38,6 +41,8 @@ class Process:
     def __init__(self, config: GuardConfig, sock: socket.socket, guardian: Guardian, journal: Journal) -> None:
         self._config, self._sock, self._guardian, self._journal = config, sock, guardian, journal
         self._lines = wire.Lines(sock)
+        self._door = Door()
+        self._identity: Identity | None = None
         self._open = True
         self._closing = False
         self._terminated = False
@@ -47,6 +52,11 @@ class Process:
     def terminate(self, *_: object) -> None:
         """Signal handler: whoever asks politely gets what a lost client gets."""
         self._terminated = True
+
+    def begin(self) -> None:
+        """Identify the supply, all off, and tell the client so; raises what `Guardian.start` raises."""
+        self._identity = self._guardian.start()
+        self._send(self._greeting())
 
     def run(self) -> bool:
         """Serve until there is nobody to serve; True when all outputs are verified off."""
@@ -60,6 +70,8 @@ class Process:
         finally:
             self._journal.event("ending", text=reason)
             off = self._all_off(reason)
+            # not before: a run that finds nobody starts a guardian of its own, and two would switch the outputs
+            self._door.close()
         return off
 
     def _served(self) -> str | None:
@@ -69,23 +81,34 @@ class Process:
     def _serve(self) -> None:
         wait_s = self._guardian.wait_s()
         wait_s = _IDLE_S if wait_s is None else min(wait_s, _IDLE_S)
-        if not self._open:
-            time.sleep(wait_s)
-            return
+        client = [self._sock] if self._open else []
+        wire.readable([*client, *self._door.socks()], wait_s)
         # everything that is already there, so that a heartbeat is never judged by an old one
-        while self._open and wire.readable(self._sock, wait_s):
+        while self._open and wire.readable([self._sock], 0.0):
             self._receive()
-            wait_s = 0.0
+        for caller, row in self._door.requests():
+            self._meet(caller, row)
 
     def _receive(self) -> None:
         rows = self._lines.receive()
         if rows is None:
-            self._open = False
+            self._hang_up()
             return
         self._heard_s = time.monotonic()
-        for row in rows:
-            if row["do"] != "ping":
-                self._answer(row)
+        try:
+            for row in rows:
+                if row["do"] != "ping":
+                    self._answer(row)
+        except (KeyError, TypeError, ValueError) as e:
+            if not self._guardian.burning:
+                raise
+            # an adopter of another version may ask what nobody here understands: it is lost, the burn is not
+            self._journal.alarm(f"a request was not understood: {type(e).__name__}: {e}")
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._open = False
+        self._sock.close()
 
     def _answer(self, row: Row) -> None:
         try:
@@ -110,9 +133,21 @@ class Process:
             case "close":
                 self._close()
                 return None
-            case "apply" | "off" | "mark" | "burn" | "accuracy":
+            case "burn":
+                self._burn(**args)
+                return None
+            case "apply" | "off" | "mark" | "accuracy":
                 return getattr(guardian, what)(**args)
         raise BenchError(f"the guardian does not know {what!r}: client and guardian differ in version")
+
+    def _burn(self, on: bool, at: str | None = None) -> None:
+        """The door is open before the burn begins, and until it is over."""
+        if on and at is not None:
+            self._guardian.check_trip()
+            self._door.open(Path(at))
+        self._guardian.burn(on)
+        if not on:
+            self._door.close()
 
     def _close(self) -> None:
         if self._guardian.burning:
@@ -129,6 +164,41 @@ class Process:
         except OSError:
             self._open = False
 
+    # --- another client -----------------------------------------------------------------------------------
+
+    def _meet(self, caller: Caller, row: Row) -> None:
+        """Take a caller for the client, or tell it why not."""
+        try:
+            self._journal.follow(self._checked(row))
+        except RigError as e:
+            with contextlib.suppress(OSError):
+                wire.send(caller.sock, {"id": 0, "error": wire.error_row(e)})
+            caller.sock.close()
+            return
+        self._hang_up()
+        self._sock, self._lines, self._open = caller.sock, caller.lines, True
+        self._sock.settimeout(_SEND_S)
+        self._heard_s, self._lost_s = time.monotonic(), None
+        self._journal.event("client_adopted", pid=caller.pid, started_in=str(self._journal.log_dir))
+        self._send(self._greeting())
+
+    def _checked(self, row: Row) -> Path:
+        """The log folder of whoever may adopt this guardian; BenchError or UsageError for all others."""
+        if self._why_gone() is None:
+            raise BenchError(f"{self._config.address}: another run is using this guardian")
+        try:
+            told, log_dir = GuardConfig.from_json(row["args"]["config"]), Path(row["args"]["log_dir"])
+            wrong = self._config.differences(told)
+        except (KeyError, TypeError, RecursionError) as e:
+            raise UsageError(f"a guardian can be adopted and nothing else: {type(e).__name__}") from e
+        if wrong:
+            raise UsageError(f"the guardian that was left in a burn guards another bench: {'; '.join(wrong)}")
+        return log_dir
+
+    def _greeting(self) -> Row:
+        identity = None if self._identity is None else asdict(self._identity)
+        return {"id": 0, "ok": {"identity": identity, "config": self._config.to_json()}}
+
     # --- is anybody there ---------------------------------------------------------------------------------
 
     def _why_end(self) -> str | None:
@@ -139,13 +209,20 @@ class Process:
         if lost is None:
             self._found_again()
             return None
-        if not self._guardian.burning:
-            return lost
-        return self._lost_in_burn(lost)
+        return self._lost_in_burn(lost) if self._guardian.burning or self._is_due_a_word else lost
+
+    @property
+    def _is_due_a_word(self) -> bool:
+        """Whether a trip in a burn is still to be told to the run that comes for this guardian."""
+        return self._door.is_open and not self._terminated
 
     def _why_lost(self) -> str | None:
         if self._terminated:
             return "the guardian was asked to end (SIGTERM)"
+        return self._why_gone()
+
+    def _why_gone(self) -> str | None:
+        """What shows that the client is no more."""
         if not self._open:
             return "the client ended without closing"
         if (quiet_s := time.monotonic() - self._heard_s) > self._config.heartbeat_s:
@@ -161,18 +238,23 @@ class Process:
         now = time.monotonic()
         if self._lost_s is None:
             self._lost_s = now
-            self._journal.event("alarm", text=f"{lost}; firmware is being burned, outputs stay on")
+            now_on = "firmware is being burned, outputs stay on"
+            was_cut = f"the burn was cut by a trip: {self._guardian.tripped}"
+            self._journal.alarm(f"{lost}; {now_on if self._guardian.burning else was_cut}")
         if now - self._lost_s > self._config.burn_max_s:
             return f"{lost}, and the burn had {self._config.burn_max_s:g} s more"
         return None
 
     def _all_off(self, reason: str) -> bool:
+        if self._lost_s is not None and self._guardian.is_cut:
+            # verified at the trip; what is on by now belongs to another run, which has a guardian of its own
+            return True
         try:
             self._guardian.all_off(reason)
         except BenchError as e:
-            self._send({"bye": f"{reason}; {e}"})
+            self._send({"bye": f"{reason}; {e}", "off": False})
             return False
-        self._send({"bye": f"{reason}; outputs verified off"})
+        self._send({"bye": f"{reason}; outputs verified off", "off": True})
         return True
 
 
@@ -189,7 +271,8 @@ def main(fd: int, log_dir: Path) -> int:
         now = wall_clock()
         journal = Journal(log_dir, now)
         try:
-            process = _started(sock, journal, now)
+            process = _made(sock, journal, now)
+            process.begin()
         except RigError as e:
             journal.event("not_started", text=str(e))
             with contextlib.suppress(OSError):
@@ -198,13 +281,10 @@ def main(fd: int, log_dir: Path) -> int:
         return 0 if process.run() else 1
 
 
-def _started(sock: socket.socket, journal: Journal, now: Callable[[], float]) -> Process:
-    """The process with its supply identified and off, the client told so."""
+def _made(sock: socket.socket, journal: Journal, now: Callable[[], float]) -> Process:
+    """The process around the supply of the config on stdin, not yet talked to."""
     config = GuardConfig.from_json(sys.stdin.read())
     guardian = Guardian(config, supply.opened(config, now), journal)
     process = Process(config, sock, guardian, journal)
     signal.signal(signal.SIGTERM, process.terminate)
-    identity = guardian.start()
-    with contextlib.suppress(OSError):
-        wire.send(sock, {"id": 0, "ok": asdict(identity)})
     return process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rig import errors
@@ -16,17 +16,19 @@ Row = dict[str, Any]
 _CHUNK = 65536
 PAGE = 2_000
 """Samples in one answer: it must pass the socket well within its timeout."""
+LONGEST = 1 << 24
+"""Bytes of one row: a full page of many rails stays far below."""
 
 
 class Lines:
     """The rows that arrive on a socket, however the bytes are cut."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, sock: socket.socket, longest: int = LONGEST) -> None:
+        self._sock, self._longest = sock, longest
         self._rest = b""
 
     def receive(self) -> list[Row] | None:
-        """The rows complete after one `recv` (perhaps none); None: the other side closed."""
+        """The rows complete after one `recv` (perhaps none); None: the other side closed, or talks nonsense."""
         try:
             data = self._sock.recv(_CHUNK)
         except ConnectionError:
@@ -34,13 +36,19 @@ class Lines:
         if not data:
             return None
         *whole, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in whole]
+        try:
+            rows = [json.loads(line) for line in whole]
+        except (ValueError, RecursionError):
+            return None
+        sound = len(self._rest) <= self._longest and all(isinstance(row, dict) for row in rows)
+        return rows if sound else None
 
 
-def readable(sock: socket.socket, wait_s: float) -> bool:
-    """Whether something (or the end) has arrived on `sock` within `wait_s`."""
+def readable(socks: Sequence[socket.socket], wait_s: float) -> bool:
+    """Whether something (or the end) has arrived on any of `socks` within `wait_s`."""
     poll = select.poll()
-    poll.register(sock, select.POLLIN)
+    for sock in socks:
+        poll.register(sock, select.POLLIN)
     return bool(poll.poll(max(0.0, wait_s) * 1000))
 
 

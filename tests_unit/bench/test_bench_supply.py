@@ -1,11 +1,15 @@
 import json
+import os
+import subprocess
+import sys
+import tempfile
 
 import pytest
 from bench_fakes import Dp832, target_with
 
 from rig.bench.resources import VisaInstrument
 from rig.bench.supply import GuardedSupplyDriver
-from rig.errors import ReplyError, UsageError
+from rig.errors import BenchError, ReplyError, UsageError
 
 RAILS = {
     "12v": {"channel": 1, "max_voltage_v": 12.6, "max_current_a": 2.5},
@@ -80,3 +84,89 @@ def test_another_supply_than_the_files_is_refused():
         d = supply(other.address)
         with pytest.raises(ReplyError, match="is a DP711, the bench file says DP832"):
             d.target.activate(d)
+
+
+def test_in_a_burn_it_says_where_the_next_run_finds_its_guardian(driver, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert (driver.adopted, driver.burn_socket) == (False, None)
+    driver.burn(True)
+    at = driver.burn_socket
+    assert at.is_socket() and at.parent.parent == tmp_path
+    driver.burn(True)
+    assert driver.burn_socket == at and at.is_socket()
+    driver.burn(False)
+    assert driver.burn_socket is None and not at.exists()
+
+
+def test_a_burn_that_could_not_be_found_again_does_not_begin(driver, tmp_path, monkeypatch):
+    (tmp_path / f"rig-{os.getuid()}").write_text("")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(UsageError, match="socket cannot be there"):
+        driver.burn(True)
+    assert driver.burn_socket is None
+    driver.off()
+
+
+def test_how_long_a_lost_burn_keeps_its_power_is_the_drivers_to_say(instrument):
+    d = supply(instrument.address)
+    assert d.config().burn_max_s == 600.0
+    d.burn_max_s = 5.0
+    assert d.config().burn_max_s == 5.0
+
+
+def test_where_nobody_is_to_be_adopted_a_guardian_is_started(instrument, tmp_path):
+    d = supply(instrument.address)
+    d.adopt_from = tmp_path / "s"
+    instrument.on["CH1"] = True
+    d.target.activate(d)
+    assert (d.adopted, d.burn_socket) == (False, None)
+    assert not instrument.on["CH1"]
+    d.target.deactivate(d)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from rig.guard.client import GuardClient, GuardConfig
+client = GuardClient.start(GuardConfig.from_json(sys.argv[1]), Path(sys.argv[2]))
+client.apply("12v", 12.0, 2.1)
+client.burn(True, Path(sys.argv[3]))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_guardian_of_a_run_that_was_killed_in_a_burn_is_taken_over(instrument, tmp_path):
+    at = tmp_path / "s"
+    d = supply(instrument.address)
+    d.log_dir, d.adopt_from, d.burn_max_s = tmp_path / "second", at, 60.0
+    subprocess.run([sys.executable, "-c", KILLED, d.config().to_json(), str(tmp_path), str(at)], check=False)
+    d.target.activate(d)
+    assert (d.adopted, d.burn_socket) == (True, at)
+    assert instrument.on["CH1"] is True
+    assert d.read()["12v"].current_a == 0.5
+    with pytest.raises(BenchError, match="firmware is being burned"):
+        d.off()
+    d.burn(True)
+    assert d.burn_socket == at and at.is_socket()
+    d.burn(False)
+    d.off()
+    assert instrument.on["CH1"] is False
+    d.target.deactivate(d)
+    assert (d.adopted, d.burn_socket) == (False, None)
+    assert not at.exists()
+
+
+def test_a_guardian_left_by_another_bench_is_not_taken_and_none_is_started(instrument, tmp_path):
+    at = tmp_path / "s"
+    mine = supply(instrument.address)
+    mine.burn_max_s = 60.0
+    subprocess.run([sys.executable, "-c", KILLED, mine.config().to_json(), str(tmp_path), str(at)], check=False)
+    other = supply(instrument.address, rails={**RAILS, "3v3": {**RAILS["3v3"], "max_current_a": 2.0}})
+    other.adopt_from = mine.adopt_from = at
+    with pytest.raises(UsageError, match="another bench: rail 3v3"):
+        other.target.activate(other)
+    assert instrument.on["CH1"] is True
+    mine.target.activate(mine)
+    mine.burn(False)
+    mine.target.deactivate(mine)
+    assert instrument.on["CH1"] is False

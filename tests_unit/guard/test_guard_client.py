@@ -3,38 +3,17 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from guard_child import config, events, gone
 from guard_fake import FakeServer, FakeSupply
 
 from rig import errors
 from rig.errors import BenchError, ConfigError, DeadlineError, LinkDownError, ReplyError, TripError, UsageError
 from rig.guard import wire
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
-
-RAILS = {"12v": RailConfig(1, 12.6, 2.5), "3v3": RailConfig(3, 3.6, 3.0)}
-
-
-def config(fake: FakeSupply, **more: object) -> GuardConfig:
-    # a busy machine must not stop hearts: only the tests of the heartbeat make it short
-    return GuardConfig(**{"address": fake.address, "model": "DP832", "rails": RAILS, "heartbeat_s": 10.0, **more})
-
-
-def events(folder: Path) -> list[str]:
-    return [json.loads(line)["event"] for line in (folder / "guard.jsonl").read_text().splitlines()]
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.fixture
@@ -168,7 +147,7 @@ def test_a_guardian_that_hangs_does_not_hang_its_client(supply, tmp_path, until)
 def test_a_guardian_that_fails_switches_off_first(supply, tmp_path, until):
     client = GuardClient.start(config(supply), tmp_path)
     client.apply("12v", 12.0, 2.1)
-    wire.send(client._sock, {"do": "apply"})
+    client._talk.tell("apply")
     until(supply.all_off)
     with pytest.raises(TripError, match=r"the guardian failed; outputs verified off"):
         client.read()
@@ -180,7 +159,7 @@ def test_a_guardian_that_fails_switches_off_first(supply, tmp_path, until):
 def test_an_answer_that_comes_too_late_is_not_taken_for_another(supply, guard):
     guard.apply("12v", 12.0, 2.1)
     with pytest.raises(DeadlineError):
-        guard._answer(999, "nothing that was asked", 0.05)
+        guard._talk.answer(999, "nothing that was asked", 0.05)
     assert guard.tripped() is None
     assert guard.read()["12v"].voltage_v == 12.0
 
@@ -216,55 +195,6 @@ def test_off_is_tried_with_new_sessions_when_the_supply_was_away(tmp_path, until
 
 
 # --- what happens to a client that is a process of its own ----------------------------------------------------
-
-CLIENT = """
-    import sys, time
-    from pathlib import Path
-    from rig.guard.client import GuardClient, GuardConfig
-    client = GuardClient.start(GuardConfig.from_json(sys.argv[1]), Path(sys.argv[2]))
-    client.apply("12v", 12.0, 2.1)
-    client.apply("3v3", 3.3, 2.0)
-    if sys.argv[3] == "burn":
-        client.burn(True)
-    print(client.pid, flush=True)
-    if sys.argv[3] == "raise":
-        raise RuntimeError("a step fell over")
-    time.sleep(60)
-"""
-
-
-class Child:
-    """A client in a process of its own, with both rails on; `guardian` is the pid of its guardian."""
-
-    def __init__(self, told: GuardConfig, folder: Path, mood: str = "idle") -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(CLIENT), told.to_json(), str(folder), mood],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert self.process.stdout is not None
-        self.guardian = int(self.process.stdout.readline())
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-@pytest.fixture
-def child(supply, tmp_path, until):
-    """Start children; at the end they and their guardians are gone."""
-    children: list[Child] = []
-
-    def start(mood: str = "idle", **more: object) -> Child:
-        children.append(Child(config(supply, **more), tmp_path, mood))
-        return children[-1]
-
-    yield start
-    for one in children:
-        one.end()
-        until(lambda pid=one.guardian: gone(pid))
 
 
 def test_a_client_killed_with_9_leaves_the_outputs_off(supply, child, tmp_path, until):

@@ -300,6 +300,23 @@ def test_while_firmware_is_burned_off_and_apply_are_refused_and_blindness_does_n
     assert supply.all_off()
 
 
+def test_a_burn_without_readings_is_one_alarm_until_they_are_back(supply, bench, capsys):
+    bench.guardian.start()
+    bench.guardian.apply("12v", 12.0, 2.1)
+    bench.guardian.burn(True)
+    for count in (1, 2):
+        supply.fault("MEAS", "garbage")
+        bench.ticks(5)
+        assert bench.events().count("alarm") == count - 1
+        bench.ticks(20)
+        supply.fault("MEAS", None)
+        bench.ticks(1)
+        assert bench.events().count("alarm") == count
+    assert supply.is_on(1)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(" for ")[0] for line in told] == ["ALARM: no reading"] * 2
+
+
 def test_over_current_cuts_even_while_firmware_is_burned(supply, bench):
     bench.guardian.start()
     bench.guardian.apply("12v", 12.0, 2.1)
