@@ -1,6 +1,7 @@
-"""`ethtool`: settings, -i, -m, -S, and the ways it refuses, versions 4.x to 6.x.
+"""`ethtool`: settings, -i, -e, -m, -S, and the ways it refuses, versions 2.x to 6.x.
 
-Ref: ethtool netlink/settings.c and ethtool.c (`dump_ecmd`, `do_gdrv`, `do_gstats`), sfpid.c and qsfp.c (-m).
+Ref: ethtool netlink/settings.c and ethtool.c (`dump_ecmd`, `do_gdrv`, `do_gstats`), sfpid.c and qsfp.c (-m);
+-e: ethtool.c (`dump_hex`; before 3.x without the colon) and tg3.c (`tg3_dump_eeprom`, one byte a line).
 The reason in brackets after `Link detected: no` came with 5.8.
 """
 
@@ -17,6 +18,9 @@ _FIELD = re.compile(r"\s*([^:\s][^:]{0,60}?)\s*:(?:\s+(.*))?\Z")
 _SPEED = re.compile(r"(\d{1,8})Mb/s")
 _COUNTER = re.compile(r"\s*(\S.{0,80}): (\d{1,20})\s*\Z")
 _MORE_MODES = re.compile(r"\s+(\d+base\S+(?: +\d+base\S+)*)\s*\Z")
+_DUMP_ROW = re.compile(r"0x([0-9a-f]{4,8}):?\t\t((?:[0-9a-f]{2} ){1,16})\s*\Z")
+_DUMP_BYTE = re.compile(r"0x([0-9a-f]{8})\t0x([0-9a-f]{2})\Z")
+_DUMP_HEADS = ("Offset\t\tValues", "Address   \tData")
 _CELSIUS = re.compile(r"(-?\d{1,4}(?:\.\d{1,4})?) degrees C")
 
 
@@ -28,6 +32,7 @@ class Refusal(enum.StrEnum):
     NOT_PERMITTED = "not permitted"
     NO_MODULE = "no module answered"
     NO_DATA = "no data"
+    NOT_NOW = "not while the interface is down"
 
 
 _REFUSALS = (
@@ -39,6 +44,7 @@ _REFUSALS = (
         re.compile(r"(?:Cannot get [Mm]odule EEPROM|netlink error).*(?:Input/output|Invalid argument|timed out)"),
     ),
     (Refusal.NO_DATA, re.compile(r"No data available|no stats available")),
+    (Refusal.NOT_NOW, re.compile(r"Cannot get EEPROM data: Resource temporarily unavailable")),
 )
 
 
@@ -148,6 +154,22 @@ def statistics(text: str) -> Mapping[str, int]:
     return {m[1]: int(m[2]) for m in found if m}
 
 
+def eeprom(text: str) -> bytes | None:
+    """`ethtool -e IF`: the bytes of a dump from offset 0 on; None: no dump, or one with a gap or a torn line."""
+    lines = [line.rstrip() for line in tool_lines(text)]
+    start = next((i for i, line in enumerate(lines) if line in _DUMP_HEADS), None)
+    if start is None:
+        return None
+    content = bytearray()
+    for line in filter(None, lines[start + 2 :]):
+        row = _dump_row(line)
+        # only the last row may be short, so every row begins at a multiple of its length
+        if row is None or row[0] != len(content):
+            return None
+        content += row[1]
+    return bytes(content) or None
+
+
 def refusal(text: str) -> Refusal | None:
     """The first known reason in the output; None: no refusal, or none that is known.
 
@@ -155,6 +177,14 @@ def refusal(text: str) -> Refusal | None:
     """
     lines = tool_lines(text)
     return next((kind for kind, pattern in _REFUSALS if any(pattern.search(line) for line in lines)), None)
+
+
+def _dump_row(line: str) -> tuple[int, bytes] | None:
+    """Offset and bytes of one line."""
+    if found := _DUMP_BYTE.match(line):
+        return int(found[1], 16), bytes.fromhex(found[2])
+    found = _DUMP_ROW.match(line + " ")
+    return (int(found[1], 16), bytes.fromhex(found[2])) if found else None
 
 
 def _fields(lines: list[str]) -> dict[str, list[str]]:

@@ -29,6 +29,9 @@ class Problem(enum.StrEnum):
     NO_PERMISSION = "not permitted"
     SEMAPHORE = "flash semaphore is taken"
     TIMEOUT = "the device does not answer"
+    FLASH_STUCK = "the flash stays busy"
+    FLASH_BAD = "the flash does not keep what is written to it"
+    NO_FLASH = "no flash answers on the card"
     PSID = "image is for another PSID"
     NOT_FAILSAFE = "image is not failsafe, the flash is"
     WRONG_DEVICE = "image is for another device"
@@ -52,6 +55,9 @@ _PROBLEMS = tuple(
         (Problem.BAD_IMAGE, r"Invalid Firmware Format"),
         (Problem.NO_PERMISSION, r"Permission denied|Operation not permitted"),
         (Problem.SEMAPHORE, r"semaphore"),
+        (Problem.FLASH_STUCK, r"MFE_WRITE_TIMEOUT"),
+        (Problem.FLASH_BAD, r"MFE_VERIFY_ERROR|MFE_ERASE_ERROR"),
+        (Problem.NO_FLASH, r"MFE_NO_FLASH_DETECTED"),
         (Problem.TIMEOUT, r"MFE_TIMEOUT|timed? ?out"),
         (Problem.NO_FILE, r"Cannot open Image|Can not open (?!device)"),
         (
@@ -81,6 +87,8 @@ class Prompt(enum.StrEnum):
     OLDER_VERSION = "an older version than on the flash"
     OTHER_PSID = "the PSID changes"
     NOT_FAILSAFE = "the burn is not failsafe"
+    IDENTIFIERS = "GUIDs and MACs are set"
+    BLANK_VSD = "the flash has no VSD to keep"
 
 
 _PROMPTS = (
@@ -88,6 +96,15 @@ _PROMPTS = (
     (Prompt.OLDER_VERSION, "The new FW version is older than the current"),
     (Prompt.OTHER_PSID, "You are about to replace current PSID"),
     (Prompt.NOT_FAILSAFE, "Burn process will not be failsafe"),
+    (Prompt.IDENTIFIERS, "You are about to change the Guids/Macs/Uids"),
+    (Prompt.BLANK_VSD, "Can not extract VSD/PSID info from flash"),
+)
+_QUESTION = "Do you want to continue ?"
+_IDENTIFIER_ROW = re.compile(r"\s*(?:Node|Port\d|Sys\.Image) +(?P<kind>GUID|MAC|\w+):\s+(?P<new>[0-9a-f]{12,16})\b")
+_KNOWN_TEXT = re.compile(
+    r"Current FW version on flash:|New FW version:|Note: |Do you want to continue|Burning|Restoring|-[IWE]- |y\Z|"
+    r"New Values +Current Values|To use a specific VSD|needed info|You can also continue|ALL flash|"
+    r"If this process fails"
 )
 
 
@@ -133,6 +150,12 @@ class Section:
     text: str
     """`OK`, or what is wrong with it."""
 
+    @property
+    def blank(self) -> bool:
+        """Its sum was never set: the GUIDs of an image that mlxburn made, and the whole of a card that got one."""
+        unset = self.text.startswith("BLANK CRC") or self.text.endswith("act:0xffff)")
+        return unset and self.name in ("GUID", "Full Image")
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -142,6 +165,11 @@ class Verified:
     failsafe: bool | None
     reason: str
     sections: tuple[Section, ...]
+
+    @property
+    def only_guids_blank(self) -> bool:
+        """An image file as mlxburn makes it: whole, and without GUIDs and MACs, which a burn takes from the card."""
+        return self.reason == "BLANK GUIDS" and all(section.ok or section.blank for section in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +252,7 @@ def verify(text: str) -> Verified | None:
     sections = tuple(_section(m) for line in lines if (m := _SECTION.match(line)))
     known = "failsafe image" in whole
     return Verified(
-        ok=good and not bad and all(section.ok for section in sections),
+        ok=good and not bad and all(section.ok or section.blank for section in sections),
         failsafe="non failsafe image" not in whole if known else None,
         reason=bad[1].strip(" .") if bad else "",
         sections=sections,
@@ -249,8 +277,43 @@ def burn(text: str) -> Burn:
         new_version=fields.get("New FW version"),
         prompts=tuple(prompt for prompt, sentence in _PROMPTS if sentence in whole),
         psids=(psids[1], psids[2]) if psids else None,
-        started=any(step.phase.startswith("Burning") for step in steps),
+        started=any(step.phase.startswith("Burning") for step in steps) or "Flash write failed" in whole,
         done=_SIGNED in steps and not messages(text).errors,
+    )
+
+
+def questions(text: str) -> tuple[Prompt, ...] | None:
+    """What one question of a burn, with the text before it, asks; None: something this version does not know.
+
+    Nothing that is not understood to the last line may be answered with yes.
+    """
+    lines = [line.strip() for line in tool_lines(text)]
+    if _QUESTION not in text:
+        return None
+    asked = tuple(prompt for prompt, sentence in _PROMPTS if sentence in text)
+    strange = [
+        line
+        for line in lines
+        if line
+        and not _KNOWN_TEXT.match(line)
+        and not _IDENTIFIER_ROW.match(line)
+        and not any(sentence in line for _, sentence in _PROMPTS)
+    ]
+    return asked if asked and not strange else None
+
+
+def new_psids(text: str) -> tuple[str, str] | None:
+    """(on the flash, in the image) where flint asks about a change of the PSID."""
+    found = _NEW_PSID.search("\n".join(tool_lines(text)))
+    return (found[1], found[2]) if found else None
+
+
+def new_identifiers(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """GUIDs and MACs (hexadecimal, in flint's order) that a question says are about to be set."""
+    rows = [m for line in tool_lines(text) if (m := _IDENTIFIER_ROW.match(line))]
+    return (
+        tuple(m["new"] for m in rows if m["kind"] == "GUID"),
+        tuple(m["new"] for m in rows if m["kind"] == "MAC"),
     )
 
 

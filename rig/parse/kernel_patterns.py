@@ -166,7 +166,7 @@ FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         ("nic.bad_checksum", r"The (?:EEPROM|NVM) Checksum Is Not Valid"),
         ("nic.init_failed", r"HW Init failed: -?\d+"),
-        ("nic.bad_mac", r"[Ii]nvalid MAC [Aa]ddress"),
+        ("nic.bad_mac", r"[Ii]nvalid MAC [Aa]ddress|bad Ethernet MAC address configuration"),
         ("nic.removed", r"Adapter removed|PCIe link lost"),
         ("nic.too_hot", r"has been stopped because it has over ?heated"),
         ("nic.recovery_mode", r"Firmware recovery mode detected"),
