@@ -29,6 +29,40 @@ class TwinAdapter(Section):
     """Names of the adapter file's published mods that were done on this board."""
 
 
+class FlashFault(Section):
+    """What is wrong with a ConnectX-3's flash or with the way to it."""
+
+    kind: Literal[
+        "wip-stuck", "erase-fails", "program-fails", "stuck-byte", "gateway-stuck", "off-bus", "no-flash", "secure-host"
+    ]
+    at: Annotated[int, Field(ge=0, lt=1 << 24)] = 0x90000
+    """stuck-byte: where on the flash."""
+    after: Annotated[int, Field(ge=0)] = 0
+    """Page programs that still work before it starts."""
+    times: Annotated[int, Field(ge=1)] | None = None
+    """How often it strikes; None: always."""
+
+
+class TwinFlash(Section):
+    """The flash of a ConnectX-3."""
+
+    part: Literal["w25q32", "w25q16", "n25q032", "m25px16", "m25p16", "mx25l16"] = "w25q32"
+    page_s: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Time of one page program; 0: at once. A real part: 0.7 ms."""
+    erase_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Time of one sector erase; 0: at once. A real part: 0.5 s."""
+    faults: list[FlashFault] = []
+
+
+class TwinImage(Section):
+    """The image a ConnectX-3 leaves the factory with; later the flash itself says what is on it."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$")] | None = None
+    psid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,16}$")] | None = None
+    size: Annotated[int, Field(ge=0x4000, le=0x1F0000)] | None = None
+    failsafe: bool = True
+
+
 class TwinCard(Section):
     firmware: Literal["eth", "ib", "vpi", "blank", "recovery"] | None = None
     """None: what the model comes with (ConnectX-3 family: vpi; others: eth)."""
@@ -37,6 +71,10 @@ class TwinCard(Section):
     ports_down: list[int] = []
     """Ports (from 1) whose cable is not plugged."""
     mac: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")] | None = None
+    nvram: Literal["good", "blank", "checksum", "zero_mac", "no_bootcode"] | None = None
+    """What an Intel or Broadcom card keeps beside its firmware; None: good."""
+    flash: TwinFlash = TwinFlash()
+    image: TwinImage = TwinImage()
 
 
 class TwinSlot(Section):
@@ -51,6 +89,17 @@ class TwinHost(Section):
     """Rate of the link partner's ports."""
     aer: bool = True
     """False: firmware-first, the kernel has no aer_* files."""
+    window_mib: Annotated[int, Field(ge=0, le=65536)] | None = None
+    """Room for prefetchable BARs behind the slot that the BIOS gives (no above-4G decoding: little); None: plenty."""
+    kernel_format: Literal["6.1", "5.10"] = "6.1"
+    """How the kernel words a BAR without a place; one stable series can have either."""
+
+
+class TwinOperator(Section):
+    """The person at the bench."""
+
+    confirms: bool = False
+    """What they say when they are asked to allow something."""
 
 
 class TwinPsu(Section):
@@ -70,6 +119,7 @@ class TwinFile(Section):
     seed: Annotated[int, Field(ge=0)] = 1
     psu: TwinPsu = TwinPsu()
     host: TwinHost = TwinHost()
+    operator: TwinOperator = TwinOperator()
     adapters: dict[Serial, TwinAdapter] = {}
     cards: dict[Serial, TwinCard] = {}
     faults: list[Fault] = []

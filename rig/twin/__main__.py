@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -11,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rig.config.library import default_library
@@ -22,6 +24,8 @@ from rig.twin.host import ProcessHost
 from rig.twin.server import HostMaker, Ports, Twin, loopback
 
 EXIT_USAGE, EXIT_BENCH = 2, 3
+SWITCH_S = 1e-4
+PATIENCE_S = 15.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +57,8 @@ def run_twin(
 
     UsageError for a wrong file or host, BenchError when a plug cannot be opened.
     """
+    # a tool that flashes waits for one thread's answer 70,000 times; the others must not hold it up for long
+    sys.setswitchinterval(SWITCH_S)
     loopback(host)
     twin, library = load_twin(path), default_library()
     check(path, twin, library, ())
@@ -60,8 +66,26 @@ def run_twin(
         state.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise UsageError(f"--state {state}: cannot use this folder: {e.strerror}") from e
-    bench = Twin(twin, library, state, time.monotonic, make_host)
-    asyncio.run(_serve(bench, host, ports, outlives_s))
+    with _alone(state):
+        bench = Twin(twin, library, state, time.monotonic, make_host)
+        asyncio.run(_serve(bench, host, ports, outlives_s))
+
+
+@contextlib.contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """The folder to ourselves, once a twin before us that outlives its rig is gone; BenchError when it stays."""
+    deadline = time.monotonic() + PATIENCE_S
+    with (state / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BenchError(f"twin: another one uses {state}; end it") from None
+                time.sleep(0.1)
+            else:
+                break
+        yield
 
 
 async def _serve(bench: Twin, host: str, ports: Ports, outlives_s: float | None) -> None:

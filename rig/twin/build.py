@@ -10,6 +10,7 @@ from rig.config.twin import TwinAdapter, TwinCard, TwinFile
 from rig.errors import UsageError
 from rig.model import AdapterUnit, Card, CardUnit
 from rig.netlist import Board
+from rig.twin import eeprom
 from rig.twin.board import Soldered
 from rig.twin.silicon import CardState, of
 
@@ -41,7 +42,11 @@ def card_state(drawer: MutableMapping[str, CardState], twin: TwinFile, library: 
 def _fresh(real: TwinCard, card: Card, serial: str) -> CardState:
     if not card.pcie_card:
         raise UsageError(f"{card.model} is a media module without a PCIe function; it cannot go into an adapter")
+    nvram = real.nvram or eeprom.GOOD
+    if nvram not in eeprom.states(card):
+        raise UsageError(f"card {serial!r}: the NVM of a {card.model} can be {', '.join(eeprom.states(card))}")
     firmware = real.firmware or ("vpi" if card.family in MLX4 else "eth")
+    firmware = "blank" if nvram == eeprom.BLANK else firmware
     if firmware not in of(card).modes:
         raise UsageError(
             f"card {serial!r}: a {card.model} has no {firmware!r} firmware; it has {', '.join(of(card).modes)}"
@@ -50,7 +55,7 @@ def _fresh(real: TwinCard, card: Card, serial: str) -> CardState:
     if down:
         raise UsageError(f"card {serial!r}: a {card.model} has ports 1 to {card.ports or 1}, got port {down[0]}")
     mac = bytes.fromhex(real.mac.replace(":", "")) if real.mac else _mac(serial)
-    return CardState(card, serial, firmware, real.power_w, tuple(real.ports_down), mac)
+    return CardState(card, serial, firmware, real.power_w, tuple(real.ports_down), mac, nvram=nvram)
 
 
 def _mac(serial: str) -> bytes:

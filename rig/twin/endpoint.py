@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from rig.config.twin import TwinSlot
 from rig.model import Card
+from rig.twin import eeprom
 from rig.twin.link import HOST_TO_CARD, Link
 from rig.twin.pci import CORRECTABLE_BITS, ConfigSpace, vpd
 from rig.twin.silicon import CardState, of
@@ -22,6 +25,8 @@ LOW_TOP, HIGH_TOP = 0xF7FF_FFFF, 0x3F_FFFF_FFFF
 MIX_IDLE, MIX_BUSY = (0.70, 0.10, 0.20), (0.50, 0.35, 0.15)
 """Share of RxErr, BadTLP, BadDLLP among what a receiver reports; packets suffer when there are packets."""
 TIMEOUT_PART = 0.1
+VF_BARS = MappingProxyType({2: Bar(8 << 20, "pref64")})
+"""Of each virtual function of a ConnectX-3. Ref: a log with 256 MiB for 32 of them, domain notes on kernel strings."""
 BURST = 100_000
 """No kernel handles more messages than this between two looks."""
 
@@ -113,8 +118,21 @@ class Host:
         if state is None:
             return ()
         data = _product_data(state)
+        nvm, fault = _nvm(state, driver)
         return tuple(
-            Function(n, bytes(space), _bars(state), data, driver, self._counts(n))
+            Function(
+                n,
+                bytes(space),
+                _bars(state),
+                data,
+                driver,
+                self._counts(n),
+                _mapped(state),
+                nvm=nvm,
+                fault=fault,
+                vfs=_vfs(state),
+                vf_bars=VF_BARS,
+            )
             for n, space in enumerate(self._spaces)
         )
 
@@ -178,11 +196,13 @@ def _space(state: CardState, number: int, multifunction: bool) -> ConfigSpace:
     silicon, (generation, lanes) = of(state.card), link_of(state.card)
     space = ConfigSpace(vendor, device, _class_code(state), revision=1)
     space.endpoint(_subsystem(state.card), _bars(state), multifunction)
-    space.power_management(0x40)
-    space.msi(0x50)
-    space.msix(0x70, silicon.vectors, min(_bars(state), key=lambda n: n != silicon.msix_bar), 0x0, 0x2000)
-    space.express(0xA0, generation, lanes)
-    space.vital_product_data(0xE0)
+    at = silicon.layout
+    space.power_management(at.power)
+    if at.msi is not None:
+        space.msi(at.msi)
+    space.msix(at.msix, silicon.vectors, min(_bars(state), key=lambda n: n != silicon.msix_bar), 0x0, 0x2000)
+    space.express(at.express, generation, lanes)
+    space.vital_product_data(at.vpd)
     space.error_reporting(0x100)
     space.serial_number(0x150, port_mac(state, number))
     if generation >= 3:
@@ -212,8 +232,29 @@ def _bars(state: CardState) -> Mapping[int, Bar]:
     return bars if answers(state) == state.card.pci_id else {n: bars[n] for n in list(bars)[:1]}
 
 
+def _mapped(state: CardState) -> Mapping[int, Path]:
+    """A ConnectX-3's BAR 0 is its register space."""
+    return {0: state.chip.cr_path} if state.chip else {}
+
+
+def _vfs(state: CardState) -> int:
+    """Virtual functions that a ConnectX-3's firmware asks room for."""
+    running = state.chip.running if state.chip else None
+    return running.vfs if running and running.sriov else 0
+
+
+def _nvm(state: CardState, driver: str | None) -> tuple[bytes, str]:
+    """What the driver reads of the NVM, and finds wrong with it."""
+    if driver is None:
+        return b"", ""
+    macs = [port_mac(state, n) for n in range(state.card.ports or 1)]
+    return eeprom.contents(state, macs), eeprom.fault(state)
+
+
 def port_mac(state: CardState, port: int) -> bytes:
     """MAC of a port, counted up from the card's own."""
+    if state.nvram == eeprom.ZERO_MAC:
+        return bytes(6)
     return state.mac[:3] + ((int.from_bytes(state.mac[3:], "big") + port) & 0xFFFFFF).to_bytes(3, "big")
 
 

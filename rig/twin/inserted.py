@@ -82,6 +82,7 @@ class Slotted:
         self._ohm = lane_ohm(board)
         self._blocked = blocked(board, state.card)
         self.circuit = self._wire()
+        self.awake = False
 
     @property
     def lanes(self) -> int:
@@ -94,6 +95,12 @@ class Slotted:
 
     def node(self, rail: str) -> str | None:
         return {"12v": FEED_12V, "3v3": FEED_3V3}.get(rail)
+
+    def follow_power(self) -> None:
+        """Firmware starts when the card's converters run, and is gone with them."""
+        if self.powered != self.awake:
+            self.awake = self.powered
+            (self.state.cold_start if self.awake else self.state.power_off)()
 
     def load(self, now_s: float, activity: Activity) -> None:
         """Set what the card draws from now on."""

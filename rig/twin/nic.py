@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from rig.model import GENERATION_GTPS
+from rig.twin import eeprom
 from rig.twin.endpoint import answers, port_mac
 from rig.twin.link import Link
 from rig.twin.power import Activity
@@ -54,14 +55,16 @@ class Nic:
         return state.card.drivers[0] if working else None
 
     def firmware_version(self, state: CardState | None) -> str:
-        return of(state.card).firmware if state and self.driver_of(state) else ""
+        if state is None or not self.driver_of(state):
+            return ""
+        running = state.chip.running if state.chip else None
+        return ".".join(map(str, running.version)) if running else of(state.card).firmware
 
     def port_types(self, state: CardState | None) -> Mapping[int, str]:
         """mlx4 ports to `ib` or `eth`."""
         if state is None or not self.driver_of(state) or "vpi" not in of(state.card).modes:
             return {}
-        usual = "eth" if state.firmware == "eth" else "ib"
-        return {port: self._types.get(port, usual) for port in range(1, (state.card.ports or 1) + 1)}
+        return {port: self._types.get(port, _usual(state, port)) for port in range(1, (state.card.ports or 1) + 1)}
 
     def set_port_type(self, state: CardState, port: int, kind: str) -> bool:
         """False when this firmware cannot do it."""
@@ -76,6 +79,8 @@ class Nic:
     def ports(self, state: CardState | None) -> tuple[NetPort, ...]:
         """Ethernet ports that the loaded driver registers."""
         if state is None or not self._driver or not self.driver_of(state) or not state.card.speeds_bps:
+            return ()
+        if eeprom.refused(state):
             return ()
         types = self.port_types(state)
         count = state.card.ports or 1
@@ -123,6 +128,13 @@ def pcie_payload_bps(link: Link) -> float:
     """What one direction of the link carries beyond its packet overhead."""
     coding = CODING.get(link.generation, 128 / 130)
     return GENERATION_GTPS[link.generation] * 1e9 * coding * link.width * PCIE_PART
+
+
+def _usual(state: CardState, port: int) -> str:
+    """What a port is until somebody sets it: as its firmware, or for VPI firmware its stored LINK_TYPE, says."""
+    running = state.chip.running if state.chip else None
+    kind = running.link_types.get(port) if running else state.firmware
+    return "eth" if kind == "eth" else "ib"
 
 
 def _name(state: CardState, n: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from rig.config.twin import Serial
 from rig.config.yamlfile import Section
@@ -45,6 +45,14 @@ class ProbeBody(Section):
     minus: str
 
 
+class ShortBody(Section):
+    shorted: bool
+
+
+class QuestionBody(Section):
+    question: Annotated[str, StringConstraints(max_length=MOST_BYTES)]
+
+
 class Operator:
     """Answers the state of the bench, or `{"error": sentence}` with 409 (refused) or 400 (wrong)."""
 
@@ -58,6 +66,8 @@ class Operator:
         app.router.add_post("/remove", self._remove)
         app.router.add_post("/probe", self._probe)
         app.router.add_post("/release", self._release)
+        app.router.add_post("/flash_prsnt", self._flash_prsnt)
+        app.router.add_post("/confirm", self._confirm)
         return app
 
     async def _look(self, request: web.Request) -> web.Response:
@@ -89,6 +99,18 @@ class Operator:
     async def _release(self, request: web.Request) -> web.Response:
         del request
         return await self._done(self._world.release)
+
+    async def _flash_prsnt(self, request: web.Request) -> web.Response:
+        asked = await _read(request, ShortBody)
+        if isinstance(asked, web.Response):
+            return asked
+        return await self._done(lambda: self._world.flash_prsnt(shorted=asked.shorted))
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        asked = await _read(request, QuestionBody)
+        if isinstance(asked, web.Response):
+            return asked
+        return web.json_response({"yes": self._world.confirms()})
 
     async def _done(self, action: Callable[[], None]) -> web.Response:
         try:

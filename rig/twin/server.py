@@ -68,7 +68,7 @@ class Twin:
         self._cables = contextlib.ExitStack()
         self._addresses = self._take_addresses()
         self._faults = Faults(twin.faults, clock)
-        self.world = World(twin, library, self._addresses, clock, self._faults)
+        self.world = World(twin, library, self._addresses, clock, self._faults, state / "cards")
         self._closing = contextlib.AsyncExitStack()
         self._host: Machine | None = None
 

@@ -10,9 +10,21 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from rig.model import Card
+from rig.twin.connectx3.chip import Chip
 from rig.twin.view import Bar
 
 MIB, KIB = 1 << 20, 1 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a function's capabilities lie in its configuration space; `msi` None: it has none."""
+
+    power: int = 0x40
+    msi: int | None = 0x50
+    msix: int = 0x70
+    express: int = 0xA0
+    vpd: int = 0xE0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,7 @@ class Silicon:
     blank: str = "silent"
     """What a card with an empty flash does: `recovery` (answers with its recovery id) or `silent`."""
     modes: tuple[str, ...] = ("eth", "blank")
+    layout: Layout = Layout()
 
 
 def _pref(*sizes: tuple[int, int]) -> Mapping[int, Bar]:
@@ -42,6 +55,8 @@ def _pref(*sizes: tuple[int, int]) -> Mapping[int, Bar]:
 
 _MLX4 = MappingProxyType({0: Bar(MIB, "mem64"), 2: Bar(8 * MIB, "pref64")})
 _MLX4_MODES = ("eth", "ib", "vpi", "blank", "recovery")
+_MLX4_LAYOUT = Layout(power=0x40, vpd=0x48, msi=None, express=0x60, msix=0x9C)
+"""As lspci shows a ConnectX-3; 0x58 and 0x5c are its gateway to the chip's registers."""
 _MLX5 = Silicon(_pref((0, 32 * MIB)), "", generation=3, port_suffix=True, blank="recovery")
 _BNXT = Silicon(_pref((0, 64 * KIB), (2, MIB), (4, 32 * KIB)), "", generation=3, msix_bar=4, port_suffix=True,
                 firmware="218.0.166.0/pkg 218.0.169.1")  # fmt: skip
@@ -66,9 +81,11 @@ TABLE: Mapping[str, Silicon] = MappingProxyType({
     "14e4:16d7": replace(_BNXT, recall="BCM57414: PCIe 3.0 x8"),
     "14e4:16d8": replace(_BNXT, recall="BCM57416: PCIe 3.0 x8"),
     "15b3:1003": Silicon(_MLX4, "ConnectX-3: PCIe 3.0 x8", generation=3, vectors=128, function_per_port=False,
-                         firmware="2.42.5000", blank="recovery", modes=_MLX4_MODES),
+                         firmware="2.42.5000", blank="recovery", modes=_MLX4_MODES,
+                         layout=_MLX4_LAYOUT),
     "15b3:1007": Silicon(_MLX4, "ConnectX-3 Pro: PCIe 3.0 x8", generation=3, vectors=128, function_per_port=False,
-                         firmware="2.42.5700", blank="recovery", modes=_MLX4_MODES),
+                         firmware="2.42.5700", blank="recovery", modes=_MLX4_MODES,
+                         layout=_MLX4_LAYOUT),
     "15b3:1011": replace(_MLX5, recall="Connect-IB: PCIe 3.0 x8", firmware="10.16.1200"),
     "15b3:1015": replace(_MLX5, recall="ConnectX-4 Lx: PCIe 3.0 x8", firmware="14.27.1016 (HP_2420110034)"),
     "15b3:1017": replace(_MLX5, recall="ConnectX-5: PCIe 3.0 x8", firmware="16.27.1016"),
@@ -101,3 +118,22 @@ class CardState:
     mac: bytes = b""
     damaged: dict[str, float] = field(default_factory=dict)
     """Contact that saw a voltage it cannot take, to the siemens its broken protection leads to ground."""
+    nvram: str = "good"
+    """Of an Intel or Broadcom card: see `rig.twin.eeprom`."""
+    chip: Chip | None = None
+    """ConnectX-3: its registers and flash; `firmware` and `mac` then follow from what it booted."""
+    flash_prsnt: bool = False
+    """FLASH PRSNT is shorted: at the next power-on the chip waits for a tool and loads no firmware."""
+
+    def cold_start(self) -> None:
+        """Power came, or PERST# went: what is on the flash decides what the card is."""
+        if self.chip is None:
+            return
+        running = self.chip.cold_start(hold=self.flash_prsnt)
+        self.firmware = running.personality if running else "recovery"
+        if running and running.macs:
+            self.mac = running.macs[0]
+
+    def power_off(self) -> None:
+        if self.chip is not None:
+            self.chip.power_off()

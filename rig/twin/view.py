@@ -8,6 +8,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,16 @@ class Function:
     """Module that binds to these ids; None: no driver knows them."""
     correctable: Mapping[str, int] | None
     """`aer_dev_correctable` counts since boot by kernel name (RxErr, BadTLP ...); None: the kernel has no AER."""
+    bar_files: Mapping[int, Path] = field(default_factory=lambda: MappingProxyType({}))
+    """BARs whose contents a tool may map: the file that holds them."""
+    vfs: int = 0
+    """Virtual functions that its SR-IOV capability offers; 0: SR-IOV is off."""
+    vf_bars: Mapping[int, Bar] = field(default_factory=lambda: MappingProxyType({}))
+    """The BARs of one virtual function; each needs room for all of them."""
+    nvm: bytes = b""
+    """What its driver reads of the card's NVM; empty: it cannot."""
+    fault: str = ""
+    """What its driver finds wrong with the NVM: `checksum`, `zero_mac`, `no_bootcode`; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,21 @@ class HostView:
     """What `ethtool -i` prints as firmware-version."""
 
 
+class Gateway(Protocol):
+    """A card whose registers the host's tools reach; called between a tool's write and its next read, on any thread."""
+
+    def service(self) -> None:
+        """Do what a tool asked for in BAR 0."""
+
+    def config_write_address(self, value: int) -> None: ...
+
+    def config_read_address(self) -> int: ...
+
+    def config_write_data(self, value: int) -> None: ...
+
+    def config_read_data(self) -> int: ...
+
+
 class Slot(abc.ABC):
     """What a host may ask of the model and tell it; every method may be called from any thread."""
 
@@ -102,6 +130,10 @@ class Slot(abc.ABC):
     @abc.abstractmethod
     def write_config(self, function: int | None, config: bytes) -> None:
         """A host program wrote configuration space (None: of the root port): apply masks and write-1-to-clear."""
+
+    @abc.abstractmethod
+    def gateway(self) -> Gateway | None:
+        """The registers of the card in the slot; None: it has none that are modelled, or it does not answer."""
 
     @abc.abstractmethod
     def ceiling_bps(self, netdev: str) -> float:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from rig.config.library import Library
-from rig.config.twin import TwinFile
+from rig.config.twin import TwinCard, TwinFile
 from rig.model import AdapterUnit, CardUnit
-from rig.twin.build import card_state, soldered
+from rig.twin import chips
+from rig.twin.build import MLX4, card_state, soldered
 from rig.twin.circuit import Terminal
 from rig.twin.endpoint import Host, link_of
 from rig.twin.errors import Refused
@@ -23,7 +28,7 @@ from rig.twin.link import Link
 from rig.twin.nic import Nic
 from rig.twin.power import Activity
 from rig.twin.silicon import CardState
-from rig.twin.view import HostView, Slot
+from rig.twin.view import Gateway, HostView, Slot
 
 Clock = Callable[[], float]
 NO_LINK = Link(0, 0, why="nothing is in the slot")
@@ -56,7 +61,9 @@ class World(Slot):
         addresses: Sequence[str],
         clock: Clock = time.monotonic,
         faults: Faults | None = None,
+        drawer: Path | None = None,
     ) -> None:
+        """`drawer` keeps the cards' flash from run to run; None: a temporary folder, gone with this world."""
         self._lock = threading.RLock()
         self._twin, self._library, self._clock = twin, library, clock
         self._wiring = WIRING[twin.psu.model]
@@ -75,6 +82,8 @@ class World(Slot):
         self._nic = Nic(addresses, lambda: 0.0 if faults.active("partner", "dead") else partner_bps)
         self._now_s = clock()
         self._shown: HostView | None = None
+        self._gateway: Gateway | None = None
+        self._drawer = drawer or _temporary(self)
 
     def generator(self, purpose: str) -> np.random.Generator:
         """A stream of random numbers of its own, the same for the same twin file."""
@@ -94,6 +103,8 @@ class World(Slot):
                 self._on_bench = Bare(adapter, board)
             else:
                 state = card_state(self._cards, self._twin, self._library, card)
+                if state.card.family in MLX4 and state.chip is None:
+                    chips.put_in(state, self._twin.cards.get(card.serial, TwinCard()), self._drawer)
                 self._on_bench = Slotted(adapter, board, state, self._loads)
             self._changed()
 
@@ -112,6 +123,18 @@ class World(Slot):
                 raise Refused("there is no bare adapter on the probe fixture to put the leads on")
             self._on_bench.connect(plus, minus)
             self._changed()
+
+    def flash_prsnt(self, *, shorted: bool) -> None:
+        """Short the card's FLASH PRSNT holes, or take the short off; Refused with power on or without a card."""
+        with self._lock:
+            self._hands_off("touch FLASH PRSNT")
+            if not isinstance(self._on_bench, Slotted):
+                raise Refused("there is no card in the slot to short FLASH PRSNT on")
+            self._on_bench.state.flash_prsnt = shorted
+
+    def confirms(self) -> bool:
+        """What the person at the bench says when asked to allow something."""
+        return self._twin.operator.confirms
 
     def release(self) -> None:
         """Take the probe leads off."""
@@ -206,8 +229,14 @@ class World(Slot):
             if state in ("booting", "off"):
                 self._host = Host(self._twin.host.slot, self._twin.host.aer)
                 self._nic.reset(driver_loaded=state == "booting")
+                if state == "booting" and isinstance(self._on_bench, Slotted) and self._on_bench.awake:
+                    self._on_bench.state.cold_start()
             self._host_state = state
             self._changed()
+
+    def gateway(self) -> Gateway | None:
+        # without the lock: a tool that flashes asks 70,000 times
+        return self._gateway
 
     def set_driver(self, loaded: bool) -> None:
         with self._lock:
@@ -265,8 +294,12 @@ class World(Slot):
         if isinstance(there, Slotted):
             there.load(now_s, self._activity(there.state))
         self._stepper.advance(there, seconds)
+        if isinstance(there, Slotted):
+            there.follow_power()
         self._link = self._train(there)
         self._host.train(there.state if isinstance(there, Slotted) else None, self._link)
+        running = self._running_card()
+        self._gateway = running.chip if running else None
 
     def _train(self, there: OnBench) -> Link:
         if not isinstance(there, Slotted):
@@ -282,3 +315,9 @@ class World(Slot):
     def _activity(self, state: CardState) -> Activity:
         running = bool(self._link.width)
         return self._nic.activity(state if running else None, clock=self._host_state != "off", running=running)
+
+
+def _temporary(owner: object) -> Path:
+    folder = tempfile.mkdtemp(prefix="rig-drawer-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rig.twin.host import pci
 from rig.twin.host.resources import Resource
@@ -25,7 +26,11 @@ class Device:
     correctable: Mapping[str, int] | None
     vpd: bytes = b""
     resources: Mapping[int, Resource] = field(default_factory=dict)
+    bar_files: Mapping[int, Path] = field(default_factory=dict)
     irq: int = 0
+    nvm: bytes = b""
+    fault: str = ""
+    """What its driver finds wrong with the NVM."""
     bound: bool = False
 
     @property

@@ -8,7 +8,7 @@ Ref: drivers/net/ethernet of Linux 6.1, files named beside each entry.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rig.twin.host.klog import ERR, INFO
@@ -22,6 +22,10 @@ class Dialect:
     """Lines of one driver: once when its module loads, per function, per port, and per change of carrier."""
 
     load: tuple[str, ...] = ()
+    probe: tuple[str, ...] = ()
+    """Said of a function before anything of it is looked at."""
+    no_bar: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    """BAR without which it gives a function up, to what it says then; empty: it says nothing and misses its first."""
     function: tuple[str, ...] = ()
     port: tuple[str, ...] = ()
     up: tuple[str, ...] = ("{driver} {bdf} {netdev}: Link is Up",)
@@ -35,8 +39,14 @@ class Dialect:
 
 _MLX4 = Dialect(  # mellanox/mlx4/main.c, en_main.c, en_netdev.c
     load=("mlx4_core: Mellanox ConnectX core driver v4.0-0",),
+    probe=("mlx4_core: Initializing {bdf}",),
+    no_bar=MappingProxyType(
+        {
+            0: "mlx4_core {bdf}: Missing DCS, aborting (driver_data: 0x0, pci_resource_flags(pdev, 0):0x0)",
+            2: "mlx4_core {bdf}: Missing UAR, aborting",
+        }
+    ),
     function=(
-        "mlx4_core: Initializing {bdf}",
         "mlx4_core {bdf}: DMFS high rate steer mode is: disabled performance optimized steering",
         BANDWIDTH,
     ),
@@ -74,6 +84,12 @@ _IXGBE = Dialect(  # intel/ixgbe/ixgbe_main.c
 
 _BNX2X = Dialect(  # broadcom/bnx2x/bnx2x_main.c, bnx2x_cmn.c
     load=("bnx2x: QLogic 5771x/578xx 10/20-Gigabit Ethernet Driver bnx2x",),
+    no_bar=MappingProxyType(
+        {
+            0: "bnx2x {bdf}: Cannot find PCI device base address, aborting",
+            2: "bnx2x {bdf}: Cannot find second PCI device base address, aborting",
+        }
+    ),
     function=("bnx2x {bdf}: msix capability found",),
     port=(
         "bnx2x {bdf}: part number 394D4342-31373735-31314131-473331",

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from rig.twin.host.sysfs import Folder, Link, Node, Sparse
+from rig.twin.host.sysfs import Folder, Link, Node, Shared, Sparse
 
 _TRIGGER_MODE = 0o600
 
@@ -42,6 +42,8 @@ class Mirror:
         fresh.unlink(missing_ok=True)
         if isinstance(node, Link):
             fresh.symlink_to(node.target)
+        elif isinstance(node, Shared):
+            fresh.hardlink_to(node.path)
         elif isinstance(node, Sparse):
             with fresh.open("wb") as file:
                 file.truncate(node.size)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from rig.twin.host import trap
 from rig.twin.host.klog import RELEASE, VERSION
 from rig.twin.host.tools.uname import HOSTNAME
 
@@ -76,6 +77,7 @@ def config(state: Path, real_ip: str, password: str) -> dict[str, object]:
         "issue": _ISSUE,
         "motd": _MOTD,
         "password": password,
+        "trap": trap.filter_for_init(),
         "shell": ["/bin/bash", "bash", "--noprofile", "--rcfile", f"{_AT}/bashrc", "-i"],
         "env": _ENVIRONMENT,
         "proc": {

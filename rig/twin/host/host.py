@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from rig.twin.host.kernel import Kernel
 from rig.twin.host.klog import EMERG, INFO, KernelLog
 from rig.twin.host.server import ToolServer
 from rig.twin.host.tools import TOOLS, Answer, Context
+from rig.twin.host.trap import Trap
 from rig.twin.host.watch import Watch
 from rig.twin.view import Slot
 
@@ -48,6 +50,8 @@ class ProcessHost:
         self._closers: list[Callable[[], None]] = []
         self._closing = threading.Event()
         self._machine: namespace.Machine | None = None
+        self._trap: Trap | None = None
+        self._config_files = frozenset[tuple[int, int]]()
         self._kernel: Kernel | None = None
         self._boot: Iterator[float] | None = None
         self._boot_due_s = self._mains_on_at_s = 0.0
@@ -133,6 +137,8 @@ class ProcessHost:
         self._machine = namespace.Machine(
             self._options, guest.config(self._state, self._real_ip, self._password), guest.OUTSIDE
         )
+        if self._machine.listener is not None:
+            self._trap = Trap(self._machine.listener, self._slot.gateway, self._is_config)
         self._mains_on_at_s = time.monotonic()
         self._boot, self._boot_due_s = self._booting(), 0.0
 
@@ -145,6 +151,9 @@ class ProcessHost:
         self._console.detach()
         self._cables.update({}, None)
         machine.kill()
+        trap, self._trap = self._trap, None
+        if trap is not None:
+            trap.join()
         self._slot.host_state("off")
 
     def _booting(self) -> Iterator[float]:
@@ -153,7 +162,7 @@ class ProcessHost:
         yield 0.2 * span_s
         self._log.restart()
         yield from self._print(bootlog.FIRST, 0.2, 0.4)
-        kernel = Kernel(self._slot, self._log)
+        kernel = Kernel(self._slot, self._log, self._config)
         found = [text for _, text in kernel.enumerate()]
         aer = kernel.view.root_port.correctable is not None
         irq = kernel.devices[ROOT_PORT].irq
@@ -240,7 +249,18 @@ class ProcessHost:
         if state != self._shown:
             self._mirror.show(sysfs.tree(kernel) | {"devices/system": sysfs.Folder()})
             self._watch.folders([*self._writable.folders()])
+            self._config_files = self._configs(kernel)
             self._shown = state
+
+    def _configs(self, kernel: Kernel) -> frozenset[tuple[int, int]]:
+        """Device and inode of the configuration space of every function of the card."""
+        cards = [d for d in kernel.devices.values() if d.number is not None]
+        files = [(self._mirror.root / sysfs.folder(d) / "config").stat() for d in cards]
+        return frozenset((f.st_dev, f.st_ino) for f in files)
+
+    def _is_config(self, file: os.stat_result) -> bool:
+        """Whether a program has opened the configuration space of the card; asked by the trap, without the lock."""
+        return (file.st_dev, file.st_ino) in self._config_files
 
     def _answer(self, words: Sequence[str]) -> Answer:
         """A stand-in asks; what it changed is visible in /sys when it is told so."""

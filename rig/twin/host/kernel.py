@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from rig.twin.host import aer, bandwidth, pci
+from rig.config.twin import TwinHost
+from rig.twin.host import aer, bandwidth, nvm, pci
 from rig.twin.host.aer import Line
 from rig.twin.host.device import ROOT_PORT, Device, bdf_of
 from rig.twin.host.dialects import BANDWIDTH, Dialect, dialect, known_modules
-from rig.twin.host.klog import ERR, INFO, KernelLog
+from rig.twin.host.klog import ERR, INFO, WARNING, KernelLog
 from rig.twin.host.netdev import NetDev
-from rig.twin.host.resources import Allocator, program
+from rig.twin.host.placing import Placed, allocator, registers
+from rig.twin.host.resources import program
 from rig.twin.view import Function, HostView, NetPort, Slot
 
 _FIRST_IFINDEX = 2
@@ -25,7 +27,7 @@ _MEM_AND_MASTER = 0x0006
 class Kernel:
     """One boot of the test host's kernel; not thread-safe, the host holds a lock around it."""
 
-    def __init__(self, slot: Slot, log: KernelLog) -> None:
+    def __init__(self, slot: Slot, log: KernelLog, config: TwinHost | None = None) -> None:
         self._slot, self._log = slot, log
         self.view: HostView = slot.view()
         self.devices: dict[str, Device] = {}
@@ -34,7 +36,9 @@ class Kernel:
         self.revision = 0
         """Counts up when something changed that the view's generation does not tell."""
         self._next_ifindex = _FIRST_IFINDEX
-        self._allocator = Allocator()
+        self._allocator = allocator(config or TwinHost(), self.view.root_port.config)
+        self._refused: set[str] = set()
+        """Devices whose driver gave them up; it is asked again when it is loaded again."""
 
     # --- enumeration ------------------------------------------------------------------------------------------
 
@@ -42,17 +46,19 @@ class Kernel:
         """Find what is in the slot and not yet known; the lines of it."""
         self.view = self._slot.view()
         lines = [] if ROOT_PORT in self.devices else self._add_root_port()
-        for function in self.view.functions:
-            if bdf_of(function.number) not in self.devices and pci.vendor(function.config) != 0xFFFF:
-                lines += self._add(function)
+        unknown = [f for f in self.view.functions if bdf_of(f.number) not in self.devices]
+        fresh = [f for f in unknown if pci.vendor(f.config) != 0xFFFF]
+        placed = self._allocator.place(fresh)
+        lines += [line for function in fresh for line in self._add(function, placed)]
         self.revision += 1
-        return lines
+        return lines + [(INFO, text) for text in placed.texts]
 
     def remove(self, bdf: str) -> None:
         """`echo 1 > remove`: forget the device, and with the root port all behind it."""
         gone = list(self.devices) if bdf == ROOT_PORT else [bdf]
         for name in gone:
             device = self.devices.pop(name, None)
+            self._refused.discard(name)
             if device is not None:
                 self._drop_netdevs(n for n in self.netdevs.values() if n.port.function == device.number)
         self.revision += 1
@@ -64,17 +70,18 @@ class Kernel:
         self.devices[ROOT_PORT] = device
         return [(INFO, self._found(device)), (INFO, f"pci {ROOT_PORT}: PCI bridge to [bus 01]")]
 
-    def _add(self, function: Function) -> list[Line]:
-        resources = self._allocator.place(function)
-        config = program(function.config, resources, 0)
+    def _add(self, function: Function, placed: Placed) -> list[Line]:
+        resources = placed.of(function.number)
+        config = program(function.config, resources, 0, function.bars.keys() - resources.keys())
         if config != function.config:
             self._slot.write_config(function.number, config)
         bdf = bdf_of(function.number)
         device = Device(bdf, function.number, function.config, function.driver, config, function.correctable)
+        device.bar_files = function.bar_files
+        device.nvm, device.fault = function.nvm, function.fault
         device.vpd, device.resources, device.irq = function.vpd, resources, 30 + function.number
         self.devices[bdf] = device
-        texts = [self._found(device)]
-        texts += [f"pci {bdf}: reg {pci.BAR0 + 4 * n:#x}: {resource}" for n, resource in resources.items()]
+        texts = [self._found(device), *registers(function, placed)]
         narrow = self._bandwidth(device, verbose=False) if function.number == 0 else None
         return [(INFO, text) for text in [*texts, *([f"pci {bdf}: {narrow}"] if narrow else [])]]
 
@@ -103,6 +110,7 @@ class Kernel:
         """`modprobe module`: load it with its companions and bind it; the lines of it."""
         words = dialect(module)
         fresh = module not in self.modules
+        self._refused -= {d.bdf for d in self.devices.values() if fresh and d.driver == module}
         missing = [m for m in (*words.companions, module) if m not in self.modules]
         self.modules = [*missing, *self.modules]
         lines = [(INFO, text) for text in words.load] if fresh else []
@@ -121,7 +129,10 @@ class Kernel:
 
     def bind(self) -> list[Line]:
         """Give every device without a driver the loaded module that knows it; the lines of it."""
-        fresh = [d for d in self.devices.values() if d.driver in self.modules and not d.bound]
+        free = [d for d in self.devices.values() if d.driver in self.modules and not d.bound]
+        asked = [d for d in free if d.bdf not in self._refused]
+        self._refused |= {d.bdf for d in asked if self._refusal(d)}
+        fresh = [d for d in asked if d.bdf not in self._refused]
         running = any(d.bound for d in self.devices.values() if d.number is not None)
         for device in fresh:
             device.bound = True
@@ -130,7 +141,28 @@ class Kernel:
             self._slot.set_driver(True)
         self._look()
         self.revision += 1
-        return [line for d in fresh for line in self._say(dialect(d.driver or "").function, d, None)]
+        return [line for d in asked for line in self._probed(d)]
+
+    def _probed(self, device: Device) -> list[Line]:
+        words = dialect(device.driver or "")
+        started = self._say(words.probe, device, None)
+        warned = nvm.said(device.driver, device.bdf, device.fault)
+        return started + (self._refusal(device) or warned + self._say(words.function, device, None))
+
+    def _refusal(self, device: Device) -> list[Line]:
+        """Why the driver gives the device up; empty: it takes it. An ENODEV is no line of the driver core's.
+
+        Ref: Linux 6.1 drivers/base/dd.c `call_driver_probe`.
+        """
+        words = dialect(device.driver or "")
+        bars = sorted(next((f.bars for f in self.view.functions if f.number == device.number), ()))
+        lost = [n for n in bars if n in (words.no_bar or bars[:1]) and n not in device.resources]
+        if not lost:
+            refused = nvm.refuses(device.driver, device.fault)
+            return nvm.said(device.driver, device.bdf, device.fault) if refused else []
+        if text := words.no_bar.get(lost[0]):
+            return [(ERR, said) for _, said in self._say((text,), device, None)]
+        return [(WARNING, f"{device.driver}: probe of {device.bdf} failed with error -5")]
 
     # --- changes ----------------------------------------------------------------------------------------------
 

@@ -85,7 +85,8 @@ class Machine:
         except OSError:
             self._channel.close()
             raise
-        self.init_pid, self.tty = self._await_tty()
+        self.init_pid, self.tty, self.listener = self._await_tty()
+        """The listener of its system call filter; None: this machine refuses one."""
 
     def getty(self) -> None:
         """Print the login prompt on the serial line, and again after each logout."""
@@ -113,15 +114,15 @@ class Machine:
         self._bury()
         os.close(self.tty)
 
-    def _await_tty(self) -> tuple[int, int]:
+    def _await_tty(self) -> tuple[int, int, int | None]:
         self._channel.settimeout(_START_S)
         try:
             text, fds, _, pid = _receive(self._channel)
         except TimeoutError as e:
             self._abandon()
             raise DeadlineError("twin host", "its process 1 to set up the mounts", _START_S, "silence") from e
-        if text == b"tty" and len(fds) == 1 and pid:
-            return pid, fds[0]
+        if text == b"tty" and fds and pid:
+            return pid, fds[0], (*fds[1:], None)[0]
         complaint = text.decode(errors="replace") or self._abandon()
         self._abandon()
         raise BenchError(f"twin host: it cannot be set up ({complaint!r}): {_REMEDY}")

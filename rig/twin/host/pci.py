@@ -79,6 +79,11 @@ def subsystem(config: bytes) -> tuple[int, int]:
     return u16(config, SUBSYSTEM), u16(config, SUBSYSTEM + 2)
 
 
+def prefetchable_base(config: bytes) -> int:
+    """Where a bridge's prefetchable window starts; 0: it has none."""
+    return u32(config, 0x28) << 32 | (u16(config, 0x24) & 0xFFF0) << 16
+
+
 def express_at(config: bytes) -> int | None:
     """Offset of the PCI Express capability; a list that loops or points out of range ends the search."""
     at, seen = u8(config, CAP_POINTER) & 0xFC, set[int]()

@@ -1,4 +1,4 @@
-"""Where a kernel puts base address registers, and how it prints them.
+"""Base address registers with their addresses, and how a kernel prints and writes them.
 
 Ref: Linux 6.1 drivers/pci/setup-res.c, include/linux/ioport.h for the flags, lib/vsprintf.c `%pR`.
 """
@@ -6,17 +6,17 @@ Ref: Linux 6.1 drivers/pci/setup-res.c, include/linux/ioport.h for the flags, li
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from rig.twin.host import pci
-from rig.twin.view import Bar, Function
 
-_FIRST_FREE = MappingProxyType({"mem32": 0xF600_0000, "pref64": 0x3800_0000_0000, "io": 0xE000})
+FIRST_FREE: Mapping[str, int] = MappingProxyType({"mem32": 0xF600_0000, "pref64": 0x3800_0000_0000, "io": 0xE000})
 _FLAGS = MappingProxyType({"mem32": 0x40200, "mem64": 0x140204, "pref64": 0x14220C, "io": 0x40101})
 _LOW_BITS = MappingProxyType({"mem32": 0x0, "mem64": 0x4, "pref64": 0xC, "io": 0x1})
 _SUFFIX = MappingProxyType({"mem32": "", "mem64": " 64bit", "pref64": " 64bit pref", "io": ""})
+_IS_64_BIT = 0x4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,9 @@ class Resource:
         return f"[mem {self.start:#010x}-{self.end:#010x}{_SUFFIX[self.kind]}]"
 
 
-class Allocator:
-    """Hands out addresses behind one root port, each kind from its own window, naturally aligned."""
-
-    def __init__(self) -> None:
-        self._next = dict(_FIRST_FREE)
-
-    def place(self, function: Function) -> Mapping[int, Resource]:
-        """Every register of `function`: where its configuration space already says, else the next free place."""
-        return {number: self._one(function.config, number, bar) for number, bar in sorted(function.bars.items())}
-
-    def _one(self, config: bytes, number: int, bar: Bar) -> Resource:
-        start = programmed(config, number, bar.kind) or self._take(bar)
-        return Resource(start, bar.size, bar.kind)
-
-    def _take(self, bar: Bar) -> int:
-        window = "mem32" if bar.kind == "mem64" else bar.kind
-        start = -(-self._next[window] // bar.size) * bar.size
-        self._next[window] = start + bar.size
-        return start
+def unplaced(size: int, kind: str) -> str:
+    """How the kernel prints a register that has no address."""
+    return f"[io  size {size:#06x}]" if kind == "io" else f"[mem size {size:#010x}{_SUFFIX[kind]}]"
 
 
 def programmed(config: bytes, number: int, kind: str) -> int:
@@ -70,13 +54,19 @@ def programmed(config: bytes, number: int, kind: str) -> int:
     return high << 32 | low
 
 
-def program(config: bytes, resources: Mapping[int, Resource], command: int) -> bytes:
-    """`config` with the addresses in its registers and `command` bits switched on."""
+def program(config: bytes, resources: Mapping[int, Resource], command: int, lost: Iterable[int] = ()) -> bytes:
+    """`config` with the addresses in its registers, those of `lost` cleared, and `command` bits switched on."""
     out = bytearray(config)
     for number, resource in resources.items():
         at = pci.BAR0 + 4 * number
         struct.pack_into("<I", out, at, resource.start & 0xFFFF_FFFF | _LOW_BITS[resource.kind])
         if resource.kind in ("mem64", "pref64"):
             struct.pack_into("<I", out, at + 4, resource.start >> 32)
+    for number in lost:
+        at = pci.BAR0 + 4 * number
+        kind = pci.u32(config, at) & 0xF
+        struct.pack_into("<I", out, at, kind)
+        if kind & _IS_64_BIT:
+            struct.pack_into("<I", out, at + 4, 0)
     struct.pack_into("<H", out, pci.COMMAND, pci.u16(config, pci.COMMAND) | command)
     return bytes(out)

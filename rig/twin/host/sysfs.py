@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rig.twin.host import aer, pci
 from rig.twin.host.device import ROOT_PORT, Device
@@ -30,11 +31,18 @@ class Sparse:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A file that the model holds open too: a BAR that tools map."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
     """A directory that is there even when it is empty."""
 
 
-Node = bytes | Link | Sparse | Folder
+Node = bytes | Link | Sparse | Shared | Folder
 BRIDGE = "devices/pci0000:00"
 _MLX4 = "mlx4_core"
 _FIXED: Mapping[str, Node] = {
@@ -92,7 +100,8 @@ def _device(device: Device, kernel: Kernel) -> dict[str, Node]:
     if device.vpd:
         nodes[f"{at}/vpd"] = device.vpd
     for number, resource in device.resources.items():
-        nodes[f"{at}/resource{number}"] = Sparse(resource.size)
+        held = device.bar_files.get(number)
+        nodes[f"{at}/resource{number}"] = Shared(held) if held else Sparse(resource.size)
     if device.bound and device.driver:
         nodes[f"{at}/driver"] = Link(f"{up}bus/pci/drivers/{device.driver}")
         nodes[f"bus/pci/drivers/{device.driver}/{device.bdf}"] = Link(f"../../../../{at}")

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Mapping
 
-from rig.twin.view import Bar, Function, HostView, NetPort, RootPort, Slot
+from rig.twin.view import Bar, Function, Gateway, HostView, NetPort, RootPort, Slot
 
 EXPRESS, AER, SECONDARY = 0xA0, 0x100, 0x180
 ADDRESSES = ("127.86.41.2", "127.86.41.3")
@@ -57,6 +57,7 @@ class FakeSlot(Slot):
         self.calls: list[tuple[object, ...]] = []
         self.rate_bps = 200e6
         self.refuses = False
+        self.registers: Gateway | None = None
         self.changed = threading.Condition(self._lock)
 
     def view(self) -> HostView:
@@ -104,6 +105,9 @@ class FakeSlot(Slot):
                 for f in self._view.functions
             )
             self.change(functions=tuple(functions))
+
+    def gateway(self) -> Gateway | None:
+        return self.registers
 
     def ceiling_bps(self, netdev: str) -> float:
         return self.rate_bps

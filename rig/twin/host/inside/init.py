@@ -31,6 +31,7 @@ _EMPTY_INDEX = struct.pack(">3I", 0xB007F457, 0x00020001, 0)
 """A module index without entries. Ref: kmod libkmod/libkmod-index.c."""
 _TRIES = 3
 _CONFIG_BYTES = 1 << 16
+_PR_SET_NO_NEW_PRIVS, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER, _BPF_BYTES = 38, 1, 8, 8
 
 
 def main(fd: int) -> NoReturn:
@@ -45,9 +46,23 @@ def main(fd: int) -> NoReturn:
     except OSError as e:
         channel.send(f"{e.strerror}: {e.filename or 'setup of the test host'}".encode())
         os._exit(1)
-    socket.send_fds(channel, [b"tty"], [master])
-    os.close(master)
+    given = [master, *_trap(config["trap"])]
+    socket.send_fds(channel, [b"tty"], given)
+    for descriptor in given:
+        os.close(descriptor)
     _serve(channel, config)
+
+
+def _trap(wanted: dict[str, Any] | None) -> list[int]:
+    """Listener of a system call filter over every process started from here; empty where this machine has none."""
+    if wanted is None:
+        return []
+    libc, program = _libc(), bytes.fromhex(wanted["program"])
+    code = ctypes.create_string_buffer(program, len(program))
+    filter_ = struct.pack("@HP", len(program) // _BPF_BYTES, ctypes.addressof(code))
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    listener = libc.syscall(wanted["call"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER, filter_)
+    return [listener] if listener >= 0 else []
 
 
 # --- mounts ---------------------------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from rig.twin.host.tools import dmesg, ethtool, iproute, modules, power, uname
+from rig.twin.host.tools import devlink, dmesg, ethtool, iproute, modules, power, uname
 from rig.twin.host.tools.base import Answer, Context
 
 Tool = Callable[[Context, Sequence[str]], Answer]
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
+        "devlink": devlink.run,
         "dmesg": dmesg.run,
         "ethtool": ethtool.run,
         "ip": iproute.run,

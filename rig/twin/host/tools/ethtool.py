@@ -8,50 +8,16 @@ from rig.twin.host.device import bdf_of
 from rig.twin.host.dialects import dialect
 from rig.twin.host.klog import RELEASE
 from rig.twin.host.netdev import NetDev
-from rig.twin.host.tools import transceiver
+from rig.twin.host.tools import eeprom_dump, transceiver
 from rig.twin.host.tools.base import Answer, Context
 
 _BAD = Answer(err="ethtool: bad command line argument(s)\nFor more information run ethtool -h\n", code=1)
 _NO_NETLINK_DEVICE = "netlink error: no device matches name (offset 24)\nnetlink error: No such device\n"
-_UNSUPPORTED = frozenset(
-    [
-        "-a",
-        "-A",
-        "-c",
-        "-C",
-        "-g",
-        "-G",
-        "-k",
-        "-K",
-        "-l",
-        "-L",
-        "-p",
-        "-t",
-        "-s",
-        "-x",
-        "-X",
-        "-d",
-        "-E",
-        "-T",
-        "-r",
-        "-f",
-        "-n",
-        "-N",
-        "-u",
-        "-U",
-        "-w",
-        "-W",
-        "-P",
-        "--show-priv-flags",
-        "--set-priv-flags",
-        "--show-eee",
-        "--set-eee",
-        "--show-fec",
-        "--set-fec",
-        "--show-features",
-        "--show-module",
-    ]
-)
+_DUMP = ("-e", "--eeprom-dump")
+_UNSUPPORTED = frozenset(f"-{letter}" for letter in "aAcCgGkKlLptsxXdETrfnNuUwWP") | {
+    *("--show-priv-flags", "--set-priv-flags", "--show-eee", "--set-eee", "--show-fec", "--set-fec"),
+    *("--show-features", "--show-module"),
+}
 _COPPER = "RJ45"
 _BASE = {10: "10baseT", 100: "100baseT", 1000: "1000baseT", 2500: "2500baseT", 5000: "5000baseT", 10000: "10000baseT"}
 _SERIAL = {
@@ -77,6 +43,8 @@ def run(context: Context, argv: Sequence[str]) -> Answer:
         )
     if not first.startswith("-"):
         return _settings(context, first) if not rest else _BAD
+    if first in _DUMP:
+        return eeprom_dump.run(context, rest) if rest else _BAD
     ask = _ASKED.get(first)
     if ask is None and first not in _UNSUPPORTED:
         return _BAD
@@ -131,7 +99,8 @@ def _driver(context: Context, name: str) -> Answer:
     netdev = context.kernel.netdevs.get(name)
     if netdev is None:
         return Answer(err="Cannot get driver information: No such device\n", code=71)
-    driver = context.kernel.devices[bdf_of(netdev.port.function)].driver or ""
+    device = context.kernel.devices[bdf_of(netdev.port.function)]
+    driver = device.driver or ""
     words = dialect(driver)
     rows = {
         "driver": words.companions[0] if words.companions else driver,
@@ -141,7 +110,7 @@ def _driver(context: Context, name: str) -> Answer:
         "bus-info": bdf_of(netdev.port.function),
         "supports-statistics": "yes",
         "supports-test": "yes",
-        "supports-eeprom-access": "no",
+        "supports-eeprom-access": "yes" if device.nvm or driver == "bnxt_en" else "no",
         "supports-register-dump": "no",
         "supports-priv-flags": "no",
     }
@@ -179,14 +148,6 @@ def _statistics(context: Context, name: str) -> Answer:
     return Answer(out="NIC statistics:\n" + "".join(f"     {k}: {v}\n" for k, v in rows.items()))
 
 
-def _eeprom(context: Context, name: str) -> Answer:
-    if name == "lo":
-        return Answer(err="Cannot get driver information: Operation not supported\n", code=74)
-    if name not in context.kernel.netdevs:
-        return Answer(err="Cannot get driver information: No such device\n", code=74)
-    return Answer(err="Cannot get EEPROM data: Operation not supported\n", code=74)
-
-
 def _refused(context: Context, name: str) -> Answer:
     if name != "lo" and name not in context.kernel.netdevs:
         return Answer(err=_NO_NETLINK_DEVICE, code=1)
@@ -201,6 +162,4 @@ _ASKED: Mapping[str, Callable[[Context, str], Answer]] = {
     "--dump-module-eeprom": _module,
     "-S": _statistics,
     "--statistics": _statistics,
-    "-e": _eeprom,
-    "--eeprom-dump": _eeprom,
 }

@@ -12,6 +12,7 @@ _IGNORED_WITH_VALUE = frozenset(
     {"brd", "broadcast", "label", "scope", "peer", "anycast", "valid_lft", "preferred_lft", "metric", "proto"}
 )
 _LEAST_MTU, _MOST_MTU = 68, 9710
+_NO_MAC = "00:00:00:00:00:00"
 
 
 def link_set(context: Context, arguments: Sequence[str]) -> Answer:
@@ -77,6 +78,9 @@ def _apply(context: Context, netdev: NetDev, changes: dict[str, str]) -> Answer:
             return Answer(err="Error: mtu greater than device maximum.\n", code=2)
         netdev.mtu = int(mtu)
         context.kernel.revision += 1
+    if changes.get("admin") == "up" and netdev.port.mac == _NO_MAC:
+        # bnx2x_validate_addr() and eth_validate_addr() answer EADDRNOTAVAIL
+        return Answer(err="RTNETLINK answers: Cannot assign requested address\n", code=2)
     if "admin" in changes:
         context.slot.set_admin(netdev.name, changes["admin"] == "up")
         context.kernel.refresh()

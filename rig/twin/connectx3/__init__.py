@@ -1,0 +1,1 @@
+"""A ConnectX-3's flash, firmware image and registers, as the real mstflint and mstconfig drive them."""

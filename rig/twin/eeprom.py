@@ -1,0 +1,167 @@
+"""What a card keeps in its NVM besides its programs: identity, versions, checksums; and what can be wrong with it.
+
+Intel 82599, X540, X550: words 0x03 to 0x0f point to sections, 0x2d and 0x2e are the image id, 0x3f is the checksum;
+words 0 to 0x3f and all sections but the firmware's sum up to 0xbaba. Ref: Linux ixgbe_type.h, ixgbe_common.c.
+I350: a block of 0x40 words a port, the MAC its first three, each summing up to 0xbaba. Ref: igb e1000_defines.h.
+BCM57810S, BCM5719: blocks that end with their CRC-32. Ref: bnx2x_ethtool.c (`bnx2x_test_nvram`), tg3.c
+(`tg3_test_nvram`, `tg3_get_device_address`).
+The twin's own choice: every size (a real BCM57810S has 2 MiB), where in its section ixgbe's MAC lies, X710 as a plain
+sum, everything that is not named here.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rig.model import Card
+from rig.twin.silicon import CardState, of
+
+Macs = tuple[bytes, ...]
+GOOD, BLANK, CHECKSUM, ZERO_MAC, NO_BOOTCODE = "good", "blank", "checksum", "zero_mac", "no_bootcode"
+SUM, CHECKSUM_WORD, WORDS = 0xBABA, 0x3F, 0x40
+CORE_POINTERS, ID_WORDS = (0x09, 0x0A), (0x2D, 0x2E)
+SECTIONS, PROGRAM = 0x100, 0x200
+MAGIC, BOOTCODE = 0x669955AA, 0x1000
+BNX2X_BLOCKS = ((0x000, 0x014), (0x014, 0x0EC), (0x100, 0x350), (0x450, 0x0F0), (0x7E8, 0x350), (0xB38, 0x0F0))
+"""Offset and length: bootstrap, directory, manufacturing and feature information of each port."""
+BNX2X_MAC, BNX2X_PORTS = 0x3E, (0x100, 0x7E8)
+TG3_BLOCKS, TG3_MAC = ((0x000, 0x014), (0x074, 0x08C)), 0x7E
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The NVM behind one driver, in bytes, and what a file may say is wrong with it."""
+
+    size: int
+    build: Callable[[bytearray, Macs, bytes], None]
+    faults: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    """Of these, what its driver takes no card with."""
+
+
+def states(card: Card) -> tuple[str, ...]:
+    """What the NVM of this card can be."""
+    kind = _kind(card)
+    return (GOOD, BLANK, *(kind.faults if kind else ()))
+
+
+def fault(state: CardState) -> str:
+    """What the driver finds wrong; empty: nothing."""
+    return state.nvram if state.nvram in (CHECKSUM, ZERO_MAC, NO_BOOTCODE) else ""
+
+
+def refused(state: CardState) -> bool:
+    """Whether the driver takes no card in this state."""
+    kind = _kind(state.card)
+    return kind is not None and state.nvram in kind.refused
+
+
+def contents(state: CardState, macs: Sequence[bytes]) -> bytes:
+    """What the card's driver reads of it; empty: it has no way to read it whole."""
+    if _kind(state.card) is None:
+        return b""
+    return _contents(state.card.drivers[0], state.nvram, of(state.card).firmware, tuple(macs))
+
+
+@functools.lru_cache(maxsize=64)
+def _contents(driver: str, nvram: str, firmware: str, macs: Macs) -> bytes:
+    kind = KINDS[driver]
+    out = bytearray(b"\xff" * kind.size)
+    program = hashlib.shake_256(f"{driver} {firmware}".encode()).digest(kind.size // 4)
+    kind.build(out, macs, program)
+    if nvram == CHECKSUM:
+        out[0x22] ^= 0x10
+    return bytes(out)
+
+
+def _kind(card: Card) -> Kind | None:
+    return KINDS.get(card.drivers[0]) if card.drivers else None
+
+
+# --- Intel: words, low byte first -----------------------------------------------------------------------------
+
+
+def _words(out: bytearray, at: int, *words: int) -> None:
+    struct.pack_into(f"<{len(words)}H", out, 2 * at, *words)
+
+
+def _sum(out: bytearray, at: int, count: int) -> int:
+    return sum(struct.unpack_from(f"<{count}H", out, 2 * at))
+
+
+def _mac_words(mac: bytes) -> tuple[int, ...]:
+    return struct.unpack("<3H", mac)
+
+
+def _ixgbe(out: bytearray, macs: Macs, program: bytes) -> None:
+    _words(out, 0, *([0] * WORDS))
+    _words(out, ID_WORDS[0], *struct.unpack("<2H", program[:4]))
+    total = 0
+    for n, (pointer, mac) in enumerate(zip(CORE_POINTERS, macs, strict=False)):
+        at = SECTIONS + 8 * n
+        _words(out, pointer, at)
+        _words(out, at, 3, *_mac_words(mac))
+        total += _sum(out, at + 1, 3)
+    out[2 * PROGRAM : 2 * PROGRAM + len(program)] = program
+    _words(out, CHECKSUM_WORD, (SUM - total - _sum(out, 0, CHECKSUM_WORD)) & 0xFFFF)
+
+
+def _igb(out: bytearray, macs: Macs, program: bytes) -> None:
+    for n, mac in enumerate(macs):
+        at = WORDS * (n + 1) if n else 0
+        _words(out, at, *_mac_words(mac), *([0] * (WORDS - 3)))
+        _words(out, at + CHECKSUM_WORD, (SUM - _sum(out, at, CHECKSUM_WORD)) & 0xFFFF)
+    out[2 * PROGRAM : 2 * PROGRAM + len(program)] = program
+
+
+def _i40e(out: bytearray, macs: Macs, program: bytes) -> None:
+    _igb(out, macs, program)
+    _words(out, CHECKSUM_WORD, 0)
+    rest = _sum(out, 0, len(out) // 2)
+    _words(out, CHECKSUM_WORD, (SUM - rest) & 0xFFFF)
+
+
+# --- Broadcom: big-endian, each block ends with its CRC ---------------------------------------------------------
+
+
+def _bnx2x(out: bytearray, macs: Macs, program: bytes) -> None:
+    _bootstrap(out, BNX2X_BLOCKS, program)
+    for port, mac in zip(BNX2X_PORTS, macs, strict=False):
+        out[port + BNX2X_MAC : port + BNX2X_MAC + len(mac)] = mac
+    _seal(out, BNX2X_BLOCKS)
+
+
+def _tg3(out: bytearray, macs: Macs, program: bytes) -> None:
+    _bootstrap(out, TG3_BLOCKS, program)
+    out[TG3_MAC : TG3_MAC + 6] = macs[0]
+    _seal(out, TG3_BLOCKS)
+
+
+def _bootstrap(out: bytearray, blocks: Sequence[tuple[int, int]], program: bytes) -> None:
+    for at, length in blocks:
+        out[at : at + length] = bytes(length)
+    struct.pack_into(">4I", out, 0, MAGIC, 0x08000040, len(program) // 4, BOOTCODE)
+    out[BOOTCODE : BOOTCODE + len(program)] = program
+
+
+def _seal(out: bytearray, blocks: Sequence[tuple[int, int]]) -> None:
+    for at, length in blocks:
+        end = at + length - 4
+        struct.pack_into("<I", out, end, zlib.crc32(out[at:end]))
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "ixgbe": Kind(16384, _ixgbe, (CHECKSUM, ZERO_MAC), (CHECKSUM, ZERO_MAC)),
+        "igb": Kind(8192, _igb, (CHECKSUM, ZERO_MAC), (CHECKSUM, ZERO_MAC)),
+        "i40e": Kind(65536, _i40e),
+        "bnx2x": Kind(65536, _bnx2x, (ZERO_MAC, NO_BOOTCODE), (NO_BOOTCODE,)),
+        "tg3": Kind(16384, _tg3),
+    }
+)
