@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rig.model import Identity, Reading, Reply, Sample, Unit
 
@@ -83,6 +84,27 @@ class ProbePort(abc.ABC):
     def release(self) -> None: ...
 
 
+class BurnPort(abc.ABC):
+    """Whoever can cut the power, told that it must not."""
+
+    @abc.abstractmethod
+    def burn(self, on: bool) -> None:
+        """From here on (or no longer) nothing but over-current cuts the power, a rig that died included."""
+
+    @property
+    @abc.abstractmethod
+    def burn_socket(self) -> Path | None:
+        """Where the next run finds whoever keeps the power on; None: nobody is told to."""
+
+
+class ImageBuilderPort(abc.ABC):
+    """Makes a firmware image from a card's own configuration."""
+
+    @abc.abstractmethod
+    def build(self, ini: str) -> bytes:
+        """The image; UsageError where this bench cannot build one, BenchError when the builder fails."""
+
+
 class OperatorPort(abc.ABC):
     """Whoever puts units in: a person at a terminal, or the twin's plug."""
 
@@ -93,3 +115,11 @@ class OperatorPort(abc.ABC):
     @abc.abstractmethod
     def remove(self) -> None:
         """Take out whatever is in; all power must be off."""
+
+    @abc.abstractmethod
+    def flash_prsnt(self, *, shorted: bool) -> None:
+        """Short the card's FLASH PRSNT holes, or take the short off; all power must be off."""
+
+    @abc.abstractmethod
+    def confirm(self, question: str) -> bool:
+        """Whether they allow what the question says; False when nobody is there to ask."""

@@ -8,14 +8,9 @@ from rig.steps import firmware
 pytestmark = pytest.mark.step(Step.FIRMWARE)
 
 
-def test_its_ports_are_ethernet_or_become_it_without_flashing(unit_run):
+def test_its_ports_are_ethernet_or_become_it_by_the_least_risky_route(unit_run):
     def measure():
         unit_run.booted()
-        return firmware.measure(
-            unit_run.bench.host,
-            unit_run.parts.card,
-            unit_run.bench.options.slot.root_port,
-            unit_run.plan.firmware,
-        )
+        return firmware.measure(unit_run.firmware_ports(), unit_run.firmware_job())
 
     unit_run.take(Step.FIRMWARE, measure)

@@ -14,13 +14,15 @@ from labgrid.exceptions import InvalidConfigError, NoConfigFoundError, NoSupplie
 from rig.bench import envfile
 from rig.bench.console import DrainedSerialDriver
 from rig.bench.edge import edge, reason
+from rig.bench.hold import BurnHold
 from rig.bench.mains import limit_http_waits
+from rig.bench.mlxburn import Mlxburn
 from rig.bench.strategy import SlotStrategy
 from rig.bench.supply import GuardedSupplyDriver
 from rig.config.bench import TARGET, BenchFile, BenchOptions, load_bench_file
 from rig.config.yamlfile import line_of
 from rig.errors import BenchError, ConfigError, UsageError
-from rig.ports import HostPort, OperatorPort, PartnerPort, ProbePort
+from rig.ports import BurnPort, HostPort, ImageBuilderPort, OperatorPort, PartnerPort, ProbePort
 
 WRONG_FILE = (
     InvalidConfigError,
@@ -75,6 +77,24 @@ class Bench:
     @property
     def supply(self) -> GuardedSupplyDriver:
         return self.opened(GuardedSupplyDriver)
+
+    @property
+    def supply_driver(self) -> GuardedSupplyDriver:
+        """The supply as it is, to be told something before it is opened."""
+        return self._driver(GuardedSupplyDriver)
+
+    @property
+    def hold(self) -> BurnPort:
+        """Whoever keeps the power on while firmware is burned."""
+        return BurnHold(self.strategy, self.supply)
+
+    @property
+    def builder(self) -> ImageBuilderPort | None:
+        """What makes firmware images; None: this bench cannot."""
+        how = self.options.firmware
+        if how.mlxburn is None or how.mlx is None:
+            return None
+        return Mlxburn(how.mlxburn, self.path.parent / how.mlx)
 
     @property
     def partner(self) -> PartnerPort:

@@ -43,6 +43,14 @@ class OperatorPlugDriver(Driver, OperatorPort, ProbePort):
         """Take out whatever is in; all power must be off."""
         self._post("remove", {})
 
+    def flash_prsnt(self, *, shorted: bool) -> None:
+        """Short the card's FLASH PRSNT holes, or take the short off; all power must be off."""
+        self._post("flash_prsnt", {"shorted": shorted})
+
+    def confirm(self, question: str) -> bool:
+        """Whether the twin file says that the person at the bench allows things."""
+        return self._post("confirm", {"question": question}).get("yes") is True
+
     def connect(self, plus: str, minus: str) -> None:
         """Put the test leads on two nets or pins of the bare adapter."""
         self._post("probe", {"plus": plus, "minus": minus})
@@ -62,10 +70,10 @@ class OperatorPlugDriver(Driver, OperatorPort, ProbePort):
     def _device(self) -> str:
         return f"operator plug {self.plug.url}"
 
-    def _post(self, action: str, told: Mapping[str, Any]) -> None:
+    def _post(self, action: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
         with edge(self._device, action, "is the twin running?"):
             reply = requests.post(f"{self.plug.url}/{action}", json=told, timeout=HTTP_S)
-        self._said(reply, action)
+        return self._said(reply, action)
 
     def _said(self, reply: requests.Response, asked: str) -> Mapping[str, Any]:
         try:
@@ -103,6 +111,25 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
         """Ask for an empty slot and fixture."""
         self._ask("wait until the standby LED of the mainboard is out", "take the adapter and its card out")
 
+    def flash_prsnt(self, *, shorted: bool) -> None:
+        """Ask for a short on the card's FLASH PRSNT holes, or for taking it off."""
+        todo = (
+            "short the two holes (or pins) marked FLASH PRSNT on the card, with a wire, and keep them shorted"
+            if shorted
+            else "take the short off the card's FLASH PRSNT holes"
+        )
+        self._ask("all power is off; wait until the standby LED of the mainboard is out", todo)
+
+    def confirm(self, question: str) -> bool:
+        """Ask for a typed `yes`; anything else, and no terminal, is a no."""
+        try:
+            return (
+                self._ask(*question.splitlines(), end="type 'yes' and Enter to allow it, Enter alone to refuse: ")
+                == "yes"
+            )
+        except UsageError:
+            return False
+
     def connect(self, plus: str, minus: str) -> None:
         """Ask for the test leads on two nets or pins."""
         self._ask(f"red lead to {plus}, black to {minus}")
@@ -116,15 +143,16 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
         os.close(self._open())
         return f"a person at {self.terminal.device}"
 
-    def _ask(self, *todo: str) -> None:
+    def _ask(self, *todo: str, end: str = "then press Enter: ") -> str:
+        """What was typed before Enter."""
         # a serial number from a file may hold escape sequences, which a terminal would obey
         lines = [printable(line) for line in todo]
         tty = self._open()
         try:
             # an Enter from before the question is no answer to it
             termios.tcflush(tty, termios.TCIFLUSH)
-            os.write(tty, ("\n" + "\n".join(f"  - {line}" for line in lines) + "\n  then press Enter: ").encode())
-            self._await_enter(tty, lines[-1])
+            os.write(tty, ("\n" + "\n".join(f"  - {line}" for line in lines) + f"\n  {end}").encode())
+            return self._await_enter(tty, lines[-1])
         finally:
             os.close(tty)
 
@@ -137,7 +165,8 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
                 "run the rig from a terminal, or give the bench another operator"
             ) from e
 
-    def _await_enter(self, tty: int, awaited: str) -> None:
+    def _await_enter(self, tty: int, awaited: str) -> str:
+        line = b""
         end_s = time.monotonic() + self.patience_s
         while (left_s := end_s - time.monotonic()) > 0:
             if not select.select([tty], [], [], left_s)[0]:
@@ -145,8 +174,9 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort):
             typed = os.read(tty, 1024)
             if not typed:
                 raise UsageError("operator: the terminal was closed; start again from an open one")
+            line += typed
             if b"\n" in typed or b"\r" in typed:
-                return
+                return line.decode(errors="replace").strip()
         raise DeadlineError("operator", f"Enter after {awaited!r}", self.patience_s, "nothing typed")
 
 

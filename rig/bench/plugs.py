@@ -25,6 +25,8 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
             _node(tree, entry.loc)[name] = value
     options = target["options"]
     options.pop("twin", None)
+    if (mlx := options.get("firmware", {}).get("mlx")) is not None:
+        options["firmware"]["mlx"] = str((bench_path.parent / mlx).resolve())
     options["virtual"] = True
     options["ports"] = [{"address": f"{ip}/{PREFIX}"} for ip in plugs["ports"]]
     options["iperf3_port"] = plugs["iperf3_port"]

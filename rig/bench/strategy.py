@@ -57,6 +57,8 @@ class SlotStrategy(Strategy):
     rails = attr.ib(default=None, metadata={"schema": SetPoints})
     discharge_s = attr.ib(default=0.0, validator=[attr.validators.instance_of(float), attr.validators.ge(0)])
     status = attr.ib(default=Status.unknown, init=False)
+    holding = attr.ib(default=False, init=False)
+    """Firmware is being burned: nothing is switched off."""
 
     @step(args=["status"])
     def transition(self, status: Status | str) -> None:
@@ -65,6 +67,7 @@ class SlotStrategy(Strategy):
         BenchError when the bench fails; `status` then says how far it came. Never retries: every later call
         raises that failure again, until `fresh_start()`.
         """
+        self._refuse_while_burning(str(getattr(status, "name", status)))
         try:
             self._climb(_rung(status))
         except StrategyError as e:
@@ -74,6 +77,7 @@ class SlotStrategy(Strategy):
 
     def safe_off(self) -> None:
         """Off from any state, a broken one included; every source is tried, then what failed is raised."""
+        self._refuse_while_burning("off")
         faults: list[RigError] = []
         was, self.status = self.status, Status.unknown
         # an ExitStack goes on after a Ctrl-C too; last in, first out
@@ -117,6 +121,32 @@ class SlotStrategy(Strategy):
         if given is None and self.target.env is not None:
             given = self.target.env.config.get_target_option(self.target.name, "rails", {})
         return SetPoints.model_validate(given or {}).by_name()
+
+    def attach(self) -> None:
+        """Log in on a host that is on already, as a run that died left it; nothing is switched.
+
+        BenchError when it is off or does not answer; the status stays `unknown`, so the next transition goes
+        through off.
+        """
+        with edge("mains switch", "open"):
+            self.target.activate(self.mains)
+        if mains.state(self.mains) is False:
+            raise BenchError("the test host is off")
+        self.target.activate(self.console)
+        self.console.revive()
+        self.console.mark()
+        self._to_shell()
+
+    def detach(self) -> None:
+        """Leave the host as it is, so that it can be logged in to anew."""
+        self._leave_host()
+
+    def _refuse_while_burning(self, asked: str) -> None:
+        if self.holding:
+            raise BenchError(
+                f"bench: asked for {asked!r} while firmware is being burned: everything stays on; the record of the "
+                "burn is kept, and the next run on this bench looks what came of it first"
+            )
 
     @never_retry
     def _climb(self, to: Status) -> None:

@@ -90,6 +90,19 @@ class BenchPort(Section):
         return self.address.partition("/")[0]
 
 
+class FirmwareTools(Section):
+    """How firmware is handled on this bench."""
+
+    tools: Literal["auto", "mstflint", "mft"] = "auto"
+    """Family on the test host: mstflint and mstconfig, or MFT's flint and mlxconfig."""
+    mlxburn: str | None = None
+    """Command on the controller (MFT, OEM edition) that builds images; None: this bench cannot."""
+    mlx: str | None = None
+    """Base firmware package for it, `fw-ConnectX3-rel.mlx`, relative to the bench file."""
+    vault: str | None = None
+    """Folder of the backups, relative to the bench file; None: `results/firmware` of the project."""
+
+
 class BenchOptions(Section):
     """The `options:` of the target."""
 
@@ -106,6 +119,7 @@ class BenchOptions(Section):
     iperf3_port: Annotated[int, Field(ge=1, le=65535)] = 5201
     partner_bps: Positive = 10e9
     """Rate of the link partner's ports."""
+    firmware: FirmwareTools = FirmwareTools()
     calibration: dict[str, datetime.date] = Field(default_factory=dict)
     """Instrument to the date it is calibrated until."""
 

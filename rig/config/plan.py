@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from rig.config.limits import LimitSection
 from rig.config.yamlfile import Section, load
@@ -54,10 +54,60 @@ class Enumeration(Section):
     """Error counters are read this far apart."""
 
 
+Allowed = Literal["same version", "older version", "not failsafe", "blank VSD"]
+Psid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,16}$")]
+
+
+class Image(Section):
+    """A finished firmware image that the plan authorises to be burned."""
+
+    file: Annotated[str, StringConstraints(min_length=1)]
+    """Path, relative to the plan file."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    from_psid: Psid | None = None
+    to_psid: Psid | None = None
+    """Both, and different: changing the PSID from the one to the other is authorised. Neither: it must be the same."""
+    allow: list[Allowed] = ["same version"]
+    """What mstflint asks about and may be answered with yes."""
+
+    @model_validator(mode="after")
+    def _both_psids_or_neither(self) -> Image:
+        if (self.from_psid is None) != (self.to_psid is None):
+            raise ValueError("a PSID change names both from_psid and to_psid")
+        return self
+
+
+class Build(Section):
+    """Allows an image built by mlxburn from the card's own INI with Ethernet on and SR-IOV off."""
+
+    allow: list[Allowed] = ["same version"]
+
+
 class Firmware(Section):
     change_port_type: bool = True
     """Make InfiniBand ports Ethernet where that needs no flashing (mlx4_port1)."""
     port_type_deadline_s: Positive = 20.0
+    versions: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=64)]] = {}
+    """Card model to the firmware version it should have, or the parts of it that matter: `bc 7.10.10`."""
+    task: Literal["ethernet", "show", "backup", "flash", "restore"] = "ethernet"
+    """What the step is for: the least risky way to Ethernet, or one thing whatever the card is now."""
+    restore: str | None = None
+    """Folder of the backup for the task `restore`."""
+    nvm_dump: bool = False
+    """Keep what `ethtool -e` reads of read-only cards, with its hash; 2 MiB are minutes on a serial console."""
+    make_persistent: bool = False
+    """Set LINK_TYPE with mstconfig too, so that a VPI card stays Ethernet after the next boot."""
+    images: list[Image] = []
+    """Finished images that may be burned, the first that fits the card."""
+    build: Build | None = None
+    """Allows an image built from the card's own INI, where the bench file says how; None: not allowed."""
+    ask: bool = False
+    """Ask the operator about a PSID change that the plan does not authorise."""
+    recover: bool = False
+    """Allows a card without a bootable image to be reflashed from its own backup, not failsafe, with its own GUIDs."""
+    off_s: NotNegative = 10.0
+    """How long all power stays off where a cold restart is due."""
+    burn_deadline_s: Positive = 600.0
 
 
 class LinkStep(Section):

@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rig.diagnose.case import Case, shown
+from rig.diagnose.firmware import damaged, other_version
+from rig.diagnose.interfaces import explained, not_showing
 from rig.diagnose.pcie import narrow_or_slow, not_seen, poor_pairs
 from rig.model import Cause, Verdict
 
 _ROUTE_ACTION = {
     "needs flash": "this firmware has no Ethernet: flash an image that has (backup first); the adapter is good",
+    "not done": "nothing was written; do what the reason says, then again",
+    "burn failed": "leave it on until you know what is on the flash: read the evidence, then 'rig firmware show'",
     "no ethernet mode": "nobody has sourced an Ethernet mode of this card: use it for InfiniBand; the adapter is good",
 }
+_TRIED = ("burn failed", "not done")
 Rule = Callable[[Case], Iterable[Cause]]
 
 
@@ -77,14 +82,15 @@ def _rail(case: Case) -> Iterator[Cause]:
 
 def _recovery(case: Case) -> Iterator[Cause]:
     seen = case.value("pcie.id")
-    if seen is None or not case.failed("pcie.id"):
+    if seen is None or not case.failed("pcie.id") or any(True for _ in damaged(case)):
         return
     evidence = tuple(map(shown, case.failed("pcie.id")))
     if seen == case.card.recovery_id:
         yield Cause(
             "card in flash recovery",
             evidence=evidence,
-            action="take a short off FLASH PRSNT and power cycle; if it stays, reflash it; the adapter is good",
+            action="power off, take a short off FLASH PRSNT if there is one, power on; if it stays: 'rig firmware "
+            "restore BACKUP' (in the plan: firmware.recover: true); the adapter is good",
         )
     elif meaning := case.card.other_ids.get(str(seen)):
         yield Cause(
@@ -100,19 +106,24 @@ def _recovery(case: Case) -> Iterator[Cause]:
         )
 
 
+def _burn(case: Case) -> Iterator[Cause]:
+    """A burn that was tried explains what the ports are now, not the other way round."""
+    if case.value("firmware.route") in _TRIED:
+        yield from _route(case)
+
+
 def _firmware(case: Case) -> Iterator[Cause]:
+    if case.value("firmware.route") not in _TRIED and not explained(case):
+        yield from _route(case)
+
+
+def _route(case: Case) -> Iterator[Cause]:
     if found := case.failed("firmware.route"):
         title = str(found[0].measurement.value)
         yield Cause(
             title,
             evidence=(shown(found[0]), found[0].measurement.note),
             action=_ROUTE_ACTION.get(title, "read the evidence"),
-        )
-    if found := case.failed("pcie.bars.unassigned"):
-        yield Cause(
-            "a BAR has no address",
-            evidence=tuple(map(shown, found)),
-            action="BIOS: above 4G decoding on; SR-IOV off in the card; not an adapter fault",
         )
 
 
@@ -165,11 +176,15 @@ def _unexplained(case: Case) -> Cause:
 RULES: Sequence[Rule] = (
     _bridges,
     _rail,
+    damaged,
     _recovery,
     not_seen,
     narrow_or_slow,
     poor_pairs,
+    _burn,
+    not_showing,
     _firmware,
+    other_version,
     _network,
     _slow_boot,
     _power,

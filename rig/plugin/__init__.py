@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rig-bench", type=Path, help="bench file (a labgrid environment); --lg-env means the same")
     group.addoption("--rig-plan", type=Path, help="plan file instead of the batch's own")
     group.addoption("--rig-twin", type=Path, help="twin file instead of the bench's own")
+    group.addoption("--rig-twin-state", type=Path, help="folder in which the twin's cards keep their flash")
     group.addoption("--rig-out", type=Path, help="folder for this batch's results")
 
 
@@ -44,7 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if bench is None:
         raise pytest.UsageError("a batch needs a bench: --lg-env configs/benches/....yaml")
     try:
-        config.stash[ORDER] = make(option.rig_batch, Path(bench), option.rig_plan, option.rig_twin, option.rig_out)
+        config.stash[ORDER] = make(
+            option.rig_batch,
+            Path(bench),
+            option.rig_plan,
+            option.rig_twin,
+            option.rig_out,
+            option.rig_twin_state,
+        )
     except UsageError as e:
         raise pytest.UsageError(str(e)) from e
 

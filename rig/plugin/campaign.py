@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,10 +19,14 @@ from rig.errors import BenchError, RigError, UsageError
 from rig.expect import Parts
 from rig.model import Unit
 from rig.netlist import Board, probe_pairs
+from rig.plugin import firmware
+from rig.plugin.aftermath import attend
 from rig.plugin.order import Order
 from rig.plugin.twin_process import TwinProcess
 from rig.plugin.unitrun import Outcome, UnitRun
+from rig.plugin.workshop import Workshop
 from rig.report.pack import pack_power
+from rig.vault import Burning
 
 _PACKAGES = ("rig", "labgrid", "pyvisa", "pyvisa-py", "iperf3", "pytest", "pandas")
 _ERRORS_IN_A_ROW = 2
@@ -47,6 +51,7 @@ class Campaign:
         self._stack = contextlib.ExitStack()
         self._errors_in_a_row = 0
         self._bench: Bench | None = None
+        self.workshop = Workshop(order, firmware.vault(order.bench_path, order.bench), None)
 
     def open(self) -> Bench:
         """Start the twin if there is one, then open the bench; BenchError when a plug does not answer."""
@@ -66,8 +71,10 @@ class Campaign:
 
     def _open(self) -> Bench:
         path = self.order.bench_path
+        unfinished = self.workshop.vault.on_bench(self.workshop.key)
         if self.order.twin_path is not None:
-            state = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-twin-")))
+            state = self._twin_state(unfinished)
+            self.workshop = replace(self.workshop, twin_state=state)
             twin = TwinProcess(self.order.twin_path, state)
             self._stack.callback(twin.close)
             path = plug_in(path, twin.plugs, state / "bench.yaml")
@@ -76,9 +83,29 @@ class Campaign:
             f"opening {self.order.bench.name}" + (" (virtual)" if self.order.bench.is_virtual else ""),
         )
         bench = self._stack.enter_context(contextlib.closing(open_bench(path, self.folder)))
+        if unfinished is not None:
+            self._attend(bench, unfinished)
         # every plug that powers anything answers now, with all outputs off, or no unit is touched
         bench.strategy.transition("off")
         return bench
+
+    def _twin_state(self, unfinished: Burning | None) -> Path:
+        """Where the twin keeps its cards: as ordered, or where a burn that never ended left them, or anew."""
+        if self.order.twin_state is not None:
+            return self.order.twin_state.resolve()
+        left = Path(unfinished.twin_state) if unfinished and unfinished.twin_state else None
+        if left is not None and left.is_dir():
+            return left
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-twin-")))
+
+    def _attend(self, bench: Bench, unfinished: Burning) -> None:
+        def tell(text: str) -> None:
+            self.tell("bench", text)
+
+        ports = self.workshop.ports(bench, _no_restart, self.tell, lambda *_, **__: None)
+        job = self.workshop.job(bench, unfinished.unit, unfinished.run)
+        # a twin's supply is a new one each time: whoever guards the old one has nothing left to guard
+        attend(bench, ports, job, replace(unfinished, guardian=None) if self.order.twin_path else unfinished, tell)
 
     def close(self) -> None:
         """Everything off, the twin gone, the stop record written; raises BenchError when off could not be proven."""
@@ -106,6 +133,7 @@ class Campaign:
             unit,
             self._run_journal(unit),
             self.tell,
+            self.workshop,
         )
         run.refuse(self.error)
         try:
@@ -183,6 +211,11 @@ class Campaign:
             "virtual": order.bench.is_virtual,
             "units": units,
         }
+
+
+def _no_restart(while_off: Callable[[], None] | None) -> None:
+    del while_off
+    raise UsageError("nothing is switched before it is known what came of a burn")
 
 
 def versions() -> dict[str, str]:

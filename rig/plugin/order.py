@@ -15,6 +15,8 @@ from rig.config.plan import PlanFile, load_plan
 from rig.config.twin import load_twin
 from rig.errors import UsageError
 from rig.model import Unit
+from rig.plugin import firmware
+from rig.vault import Backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,12 @@ class Order:
     plan: PlanFile
     library: Library
     out: Path | None
+    images: tuple[bytes, ...]
+    """Contents of the plan's firmware images, in its order."""
+    restore: Backup | None
+    """The backup that the plan restores."""
+    twin_state: Path | None
+    """Folder in which the twin's cards keep their flash from run to run; None: they are new each time."""
     files: tuple[Path, ...]
     """Every file it was made from."""
 
@@ -43,20 +51,41 @@ def make(
     plan_path: Path | None = None,
     twin_path: Path | None = None,
     out: Path | None = None,
+    twin_state: Path | None = None,
 ) -> Order:
     """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong."""
     library = default_library()
     batch, units = load_batch(batch_path, library)
     plan_path = plan_path or _plan_path(batch_path, batch.plan)
-    plan = load_plan(plan_path)
+    files, plan = [batch_path, plan_path], load_plan(plan_path)
+    return order_of(library, batch, units, plan, plan_path, bench_path, twin_path, out, twin_state, files)
+
+
+def order_of(
+    library: Library,
+    batch: BatchFile,
+    units: tuple[Unit, ...],
+    plan: PlanFile,
+    plan_path: Path,
+    bench_path: Path,
+    twin_path: Path | None,
+    out: Path | None,
+    twin_state: Path | None,
+    files: list[Path],
+) -> Order:
+    """The order of a batch and a plan that are read already; paths in the plan are relative to `plan_path`."""
     bench = bench_options(bench_path)
     twin_path = _twin_path(bench_path, bench, twin_path)
     if twin_path is not None:
         _check_twin(twin_path, library, units)
     parts = {library.root / "adapters" / f"{u.adapter.design}.yaml" for u in units}
     parts |= {library.root / "cards" / f"{u.card.model}.yaml" for u in units}
-    files = [*(f for f in (batch_path, plan_path, bench_path, twin_path) if f is not None), *sorted(parts)]
-    return Order(bench_path, bench, twin_path, batch, units, plan, library, out, tuple(files))
+    images = firmware.load_images(plan, plan_path)
+    files = [*files, *(f for f in (bench_path, twin_path) if f is not None), *sorted(parts)]
+    return Order(
+        bench_path, bench, twin_path, batch, units, plan, library, out, images, firmware.load_backup(plan),
+        _checked_state(bench_path, bench, twin_state), tuple(files),
+    )  # fmt: skip
 
 
 def bench_options(bench_path: Path) -> BenchOptions:
@@ -84,6 +113,12 @@ def _twin_path(bench_path: Path, bench: BenchOptions, asked: Path | None) -> Pat
     if asked is not None or bench.twin is None:
         return asked
     return (bench_path.parent / bench.twin).resolve()
+
+
+def _checked_state(bench_path: Path, bench: BenchOptions, folder: Path | None) -> Path | None:
+    if folder is not None and bench.twin is None:
+        raise UsageError(f"{bench_path}: this bench is real (no 'twin' in its options); --twin-state goes with a twin")
+    return folder
 
 
 def _check_twin(twin_path: Path, library: Library, units: Sequence[Unit]) -> None:

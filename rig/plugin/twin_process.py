@@ -11,7 +11,7 @@ from typing import Any
 
 from rig.errors import BenchError, UsageError
 
-_START_S = 20.0
+_START_S = 40.0
 _OUTLIVES_S = "8"
 """Seconds the twin stays after this process died, so that the guardian can switch its supply off."""
 _STOP_S = 10.0

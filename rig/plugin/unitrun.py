@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,11 @@ from rig.expect import Parts, expectation
 from rig.judge import blocked, failed_names, judge, overall, worst
 from rig.model import Cause, Findings, Judged, Measurement, Step, Unit, Verdict
 from rig.netlist import Board
+from rig.plugin.workshop import Workshop
 from rig.record import RunRecord
+from rig.steps.firmware import recovery
+from rig.steps.firmware.ports import Job, Ports
+from rig.steps.firmware.report import Log
 
 Measure = Callable[[], Findings]
 
@@ -51,6 +56,7 @@ class UnitRun:
         unit: Unit,
         journal: RunRecord,
         tell: Callable[[str, str], None],
+        workshop: Workshop,
     ) -> None:
         self.bench, self.parts, self.board, self.plan, self.unit = bench, parts, board, plan, unit
         self.journal, self._tell = journal, tell
@@ -60,6 +66,8 @@ class UnitRun:
         self._stopped_by: str | None = None
         self._error: str | None = None
         self._inserted: str | None = None
+        self._looked_for_recovery = False
+        self._workshop = workshop
         bench.supply.record(journal.folder / "power.jsonl")
 
     def refuse(self, reason: str | None) -> None:
@@ -86,6 +94,41 @@ class UnitRun:
             self.bench.target.activate(console)
             console.log_to(self.journal.folder / "console.log")
         strategy.transition("shell")
+        self._recover_first()
+
+    def cold_restart(self, while_off: Callable[[], None] | None = None) -> None:
+        """Everything off for the plan's time, then up to the shell; `while_off` is done while all is off."""
+        self.bench.strategy.transition("off")
+        if while_off is not None:
+            while_off()
+        time.sleep(self.plan.firmware.off_s)
+        self.booted()
+
+    # --- firmware ---------------------------------------------------------------------------------------------
+
+    def firmware_ports(self) -> Ports:
+        """What the firmware step may touch."""
+        return self._workshop.ports(self.bench, self.cold_restart, self._tell, self.journal.event)
+
+    def firmware_job(self) -> Job:
+        """What the firmware step is to do to this unit."""
+        return self._workshop.job(self.bench, self.unit, str(self.journal.folder))
+
+    def _recover_first(self) -> None:
+        """A card whose last burn never ended, or that shows its recovery id, is brought back before it is judged."""
+        if self._looked_for_recovery or self.parts.card.recovery_id is None:
+            return
+        self._looked_for_recovery = True
+        ports, job = self.firmware_ports(), self.firmware_job()
+        record = ports.vault.of_unfinished(self.unit.card.serial)
+        if record is None and not (self.plan.firmware.recover and recovery.is_due(ports, job)):
+            return
+        log = Log()
+        recovery.check(ports, job, record, log)
+        kept = self.journal.evidence(Step.FIRMWARE, log.evidence)
+        rows = judge([replace(m, evidence=kept.get(m.evidence, "")) for m in log.measurements], {})
+        self.journal.judged(Step.FIRMWARE, rows)
+        self._judged.extend(rows)
 
     def _insert(self, *, bare: bool) -> None:
         wanted = "bare" if bare else "unit"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rig.model import Adapter, Card
+from rig.report.journal import read
 from rig.report.text import brief, one_line
 
 _STYLES = {
@@ -74,3 +76,14 @@ def _cell(text: object) -> Text:
 
 def _known(fact: str | float | None) -> str:
     return "?" if fact is None else f"{fact:g}" if isinstance(fact, float) else str(fact)
+
+
+def print_rows(run: Path, *, virtual: bool) -> None:
+    """What one run measured, a line a row: name, verdict, value, note."""
+    console = Console(highlight=False, soft_wrap=True)
+    if virtual:
+        console.print(Text("VIRTUAL: a twin stood in for the hardware", style="bold"))
+    for row in read(run).runs[0].rows:
+        value = "not measured" if row.value is None else f"{row.value} {row.unit}".strip()
+        note = f"  ({row.note})" if row.note else ""
+        console.print(Text(f"{one_line(row.name):<32} {row.verdict or '':<8} {one_line(value + note)}"))

@@ -19,16 +19,8 @@ from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
 from rig.steps.pci import DEVICES, Located, locate, read_files, text_of
 
-_ATTRIBUTES = (
-    "subsystem_vendor",
-    "subsystem_device",
-    "current_link_speed",
-    "current_link_width",
-    "max_link_speed",
-    "max_link_width",
-    "resource",
-    "driver",
-)
+LINK_ATTRIBUTES = ("current_link_speed", "current_link_width", "max_link_speed", "max_link_width")
+_ATTRIBUTES = ("subsystem_vendor", "subsystem_device", *LINK_ATTRIBUTES, "resource", "driver")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def make(tmp_path):
         start = Start("b", "id", "bench", True, "p", UNIT, {}, 1, {}, {}, {})
         journal = BatchRecord(tmp_path, {}).run(start)
         bench = bench or FakeBench()
-        return UnitRun(bench, parts, Board(adapter, UNIT.adapter), plan, UNIT, journal, lambda about, text: None)
+        return UnitRun(bench, parts, Board(adapter, UNIT.adapter), plan, UNIT, journal, lambda about, text: None, None)
 
     return inner
 

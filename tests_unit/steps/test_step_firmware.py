@@ -1,14 +1,14 @@
 import json
 
 import pytest
+from firmware_fakes import job
+from firmware_fakes import ports as ports_of
 from step_fakes import ShellHost
 
-from rig.config.library import default_library
 from rig.config.plan import Firmware
 from rig.errors import DeadlineError
 from rig.steps import firmware
 
-CX3 = default_library().card("544FLR-QSFP-649283")
 CARD, PORT = "0000:01:00.0", "0000:00:01.0"
 QUICK = Firmware(port_type_deadline_s=0.5)
 TOLD = "driver: mlx4_en\nversion: 4.0-0\nfirmware-version: 2.42.5700\nbus-info: 0000:01:00.0\n"
@@ -45,7 +45,7 @@ def measure(slot, dmesg="", plan=QUICK):
     host = ShellHost(
         root, [("^lspci", ""), ("^ethtool", TOLD), ("^mstflint", "-E- Cannot open Device"), ("^dmesg", dmesg)]
     )
-    found = firmware.measure(host, CX3, None, plan)
+    found = firmware.measure(ports_of(host, root), job(plan))
     return {m.name: m for m in found.measurements}, found
 
 

@@ -1,0 +1,53 @@
+"""What the firmware step is given beyond the bench: images, backups, and where both lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rig.bench.load import Bench
+from rig.model import Card, Unit
+from rig.plugin import firmware
+from rig.plugin.order import Order
+from rig.steps.firmware.ports import Job, Ports
+from rig.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """One batch's firmware matters."""
+
+    order: Order
+    vault: Vault
+    twin_state: Path | None
+
+    @property
+    def key(self) -> str:
+        """The name under which a burn on this bench is on record."""
+        return firmware.bench_key(self.order.bench_path)
+
+    def card(self, unit: Unit) -> Card:
+        return self.order.library.card(unit.card.model)
+
+    def ports(
+        self,
+        bench: Bench,
+        cold_restart: Callable[[Callable[[], None] | None], None],
+        tell: Callable[[str, str], None],
+        event: Callable[..., None],
+    ) -> Ports:
+        """The step's ports on an open bench."""
+        return Ports(
+            bench.host, bench.supply, bench.hold, bench.operator, bench.builder, self.vault, cold_restart,
+            lambda text: tell("progress", text), event,
+        )  # fmt: skip
+
+    def job(self, bench: Bench, unit: Unit, run: str) -> Job:
+        """What is to be done to one unit."""
+        order = self.order
+        return Job(
+            unit, self.card(unit), bench.options.slot.root_port, order.plan.firmware, order.images,
+            bench.options.firmware, self.key, order.bench.is_virtual, run,
+            str(self.twin_state) if self.twin_state else None, order.restore,
+        )  # fmt: skip

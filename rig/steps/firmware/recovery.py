@@ -1,0 +1,199 @@
+"""RECOVERY and RECOVERY-CHECK: a card whose flash may hold nothing that boots, back to what it was.
+
+Ref: domain notes on firmware, section 5: 15b3:01f6 and 01f8, FLASH PRSNT, GUIDs and MACs from the backup.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rig.errors import UsageError
+from rig.parse import flint
+from rig.steps.firmware import burn as burns
+from rig.steps.firmware import tools as families
+from rig.steps.firmware.backup import kept
+from rig.steps.firmware.identity import identify, identity, in_recovery, query, verified
+from rig.steps.firmware.job import Ended
+from rig.steps.firmware.job import Job as HostJob
+from rig.steps.firmware.ports import Job, Ports
+from rig.steps.firmware.refused import Refused
+from rig.steps.firmware.report import Log
+from rig.steps.firmware.tools import Tools
+from rig.steps.pci import Located, locate
+from rig.vault import Backup, Burning, load
+
+NOT_NEEDED, FINISHED, OLD, REFLASHED = "not needed", "burn had finished", "old firmware intact", "reflashed from backup"
+SHORT_OFF, FAILED = "short taken off FLASH PRSNT", "failed"
+ORDER = (
+    "1 everything off, standby LED out; 2 short the two holes marked FLASH PRSNT on the card; 3 power on and boot with "
+    "it shorted; 4 rig firmware restore; 5 everything off, short off; 6 power on"
+)
+"""Ref: the thread's recovery of a 544FLR: short before power-on, boot, flash, short off, power cycle."""
+
+
+def is_due(ports: Ports, job: Job) -> bool:
+    """Whether the card answers with its recovery id."""
+    found = locate(ports.host, job.card, job.root_port)
+    return found is not None and in_recovery(found)
+
+
+def check(ports: Ports, job: Job, record: Burning | None, log: Log) -> Located | None:
+    """Bring a card that may have a torn flash to where its firmware runs; where it is then, None: it did not come back.
+
+    Needs a booted host. `record`: the burn that never ended; None: the card answers with its recovery id.
+    """
+    ports.tell("recovery check")
+    found = locate(ports.host, job.card, job.root_port)
+    result, note = _brought_back(ports, job, found, record, log)
+    log.row("firmware.recovery", result, note=note)
+    ports.event("recovery", result=result, note=note)
+    return locate(ports.host, job.card, job.root_port)
+
+
+def await_job(ports: Ports, record: Burning, deadline_s: float, log: Log) -> Ended | None:
+    """Follow a burn that outlived the rig to its end, every question answered with no; None: there is none."""
+    if not record.job:
+        return None
+    job = HostJob(ports.host, record.job)
+    if (ended := job.poll()) is None:
+        ports.tell("a burn is still in progress on the test host: waiting for its end")
+        ended = job.follow(lambda text: "n", burns.progress(ports.tell), deadline_s)
+    log.evidence["firmware/burn-before.txt"] = ended.text
+    return ended
+
+
+def restored(ports: Ports, job: Job, found: Located, tools: Tools, backup: Backup, log: Log) -> tuple[str, str]:
+    """Put this backup of the card back, a backup of what is on it now first where that can be read."""
+    if in_recovery(found):
+        return _reflashed(ports, job, tools, backup, None, log)
+    if not _unsound(ports, tools, backup, log):
+        now, _, text = identify(ports.host, tools)
+        kept(ports, job, found, tools, now, text, log)
+    result, note = _burned_back(ports, job, tools, backup, "asked for")
+    if result != REFLASHED:
+        return result, note
+    ports.cold_restart(None)
+    return _after_restart(ports, job, result, note)
+
+
+def _brought_back(ports: Ports, job: Job, found: Located | None, record: Burning | None, log: Log) -> tuple[str, str]:
+    if found is None:
+        return _from_nothing(ports, job, record, log)
+    tools = families.find(ports.host, found.endpoint, job.tools.tools)
+    if in_recovery(found):
+        return _reflashed(ports, job, tools, _backup_of(ports, job, record), record, log)
+    if record is None:
+        return NOT_NEEDED, ""
+    backup = load(Path(record.backup))
+    if why := _unsound(ports, tools, backup, log):
+        ports.tell("the flash is not whole: putting the card's own backup back")
+        return _burned_back(ports, job, tools, backup, why)
+    ports.vault.end(record.bench)
+    ports.guard.burn(False)
+    now, _, _ = identify(ports.host, tools)
+    return (FINISHED if now.psid == record.psid and now.psid != backup.identity.psid else OLD), f"PSID {now.psid}"
+
+
+def _from_nothing(ports: Ports, job: Job, record: Burning | None, log: Log) -> tuple[str, str]:
+    """Not on the bus: try FLASH PRSNT before the adapter is blamed."""
+    if record is None:
+        return NOT_NEEDED, "the card is not there"
+    ports.tell("the card is not there after an interrupted burn: FLASH PRSNT")
+    ports.cold_restart(lambda: ports.operator.flash_prsnt(shorted=True))
+    found = locate(ports.host, job.card, job.root_port)
+    if found is None or not in_recovery(found):
+        ports.cold_restart(lambda: ports.operator.flash_prsnt(shorted=False))
+        return FAILED, f"not even with FLASH PRSNT shorted does it answer; by hand, in this order: {ORDER}"
+    tools = families.find(ports.host, found.endpoint, job.tools.tools)
+    return _reflashed(ports, job, tools, _backup_of(ports, job, record), record, log)
+
+
+def _backup_of(ports: Ports, job: Job, record: Burning | None) -> Backup | None:
+    return load(Path(record.backup)) if record else own_backup(ports, job)
+
+
+def _reflashed(
+    ports: Ports, job: Job, tools: Tools, backup: Backup | None, record: Burning | None, log: Log
+) -> tuple[str, str]:
+    """In flash recovery: with a whole image FLASH PRSNT is shorted; without one the own backup goes on."""
+    seen, text = verified(ports.host, tools)
+    log.evidence["firmware/recovery-verify.txt"] = text
+    if seen is not None and seen.ok:
+        ports.tell("the flash is whole: FLASH PRSNT is shorted")
+        ports.cold_restart(lambda: ports.operator.flash_prsnt(shorted=False))
+        if record is not None:
+            ports.vault.end(record.bench)
+        return _after_restart(ports, job, SHORT_OFF, "the flash was whole")
+    if backup is None:
+        return FAILED, (
+            f"no backup of card {job.unit.card.serial} in {ports.vault.root}: burn an image of its PSID by hand with "
+            "its own GUIDs and MACs (they are on its label)"
+        )
+    result, note = _burned_back(ports, job, tools, backup, flint.problem(text) or "no whole image")
+    if result != REFLASHED:
+        return result, note
+    ports.cold_restart(lambda: ports.operator.flash_prsnt(shorted=False))
+    return _after_restart(ports, job, REFLASHED, note)
+
+
+def _after_restart(ports: Ports, job: Job, result: str, note: str) -> tuple[str, str]:
+    found = locate(ports.host, job.card, job.root_port)
+    if found is None or in_recovery(found):
+        where = "not there" if found is None else f"still {found.ids[found.endpoint]}"
+        return FAILED, f"{result}, and after a cold restart it is {where}; by hand, in this order: {ORDER}"
+    return result, note
+
+
+def _burned_back(ports: Ports, job: Job, tools: Tools, backup: Backup, why: str) -> tuple[str, str]:
+    try:
+        burned = burns.put_back(ports, job, tools, backup, "own backup")
+    except Refused as e:
+        return FAILED, str(e)
+    return (REFLASHED, f"{why}; {backup.folder}") if burned.ok else (FAILED, burned.why)
+
+
+def after_failure(ports: Ports, job: Job, record: Burning, log: Log) -> str:
+    """A flash that a failed burn left in nobody knows what state: a cold restart shows it; what came of it."""
+    ports.tell("the state of the flash is not known: cold restart")
+    ports.cold_restart(None)
+    check(ports, job, record, log)
+    row = next(m for m in log.measurements if m.name == "firmware.recovery")
+    return f"{row.value} {row.note}".strip()
+
+
+def condition(ports: Ports, job: Job, record: Burning, log: Log) -> tuple[str, Tools | None, Backup]:
+    """What is wrong with the flash of the card an interrupted burn was for (empty: nothing), the tools, its backup."""
+    backup = load(Path(record.backup))
+    found = locate(ports.host, job.card, job.root_port)
+    if found is None:
+        return "the card is not there", None, backup
+    tools = families.find(ports.host, found.endpoint, job.tools.tools)
+    return _unsound(ports, tools, backup, log), tools, backup
+
+
+def own_backup(ports: Ports, job: Job) -> Backup | None:
+    """The newest backup of this card, of the same kind of bench: a virtual card's image never goes on a real one."""
+    mine = [b for b in ports.vault.of_card(job.unit.card.serial) if b.virtual == job.virtual]
+    return mine[-1] if mine else None
+
+
+def refuse_foreign(backup: Backup, job: Job) -> None:
+    """UsageError for a backup of another card, or from a virtual bench on a real one (or the other way)."""
+    if backup.unit.card.serial != job.unit.card.serial:
+        raise UsageError(f"{backup.folder}: is of card {backup.unit.card.serial}, not {job.unit.card.serial}")
+    if backup.virtual != job.virtual:
+        kind = "virtual" if backup.virtual else "real"
+        raise UsageError(
+            f"{backup.folder}: is of a {kind} card, and this bench is {'virtual' if job.virtual else 'real'}"
+        )
+
+
+def _unsound(ports: Ports, tools: Tools, backup: Backup, log: Log) -> str:
+    """What is wrong with the flash of a card that answers; empty: it verifies and is the same card."""
+    found, text = verified(ports.host, tools)
+    log.evidence["firmware/recovery-verify.txt"] = text
+    if found is None or not found.ok:
+        return found.reason if found else "; ".join(flint.messages(text).errors) or "it cannot be verified"
+    seen, _ = query(ports.host, tools)
+    now = identity(seen) if seen else None
+    return "" if now is not None and now.same_card(backup.identity) else "its GUIDs and MACs are not its own"
