@@ -17,6 +17,10 @@ from rig.model import Identity, Reading, Sample
 from rig.ports import SupplyPort
 
 
+class _NobodyThere(Exception):
+    """No guardian was left to take over."""
+
+
 @target_factory.reg_driver
 @attr.s(eq=False)
 class GuardedSupplyDriver(Driver, SupplyPort):
@@ -37,6 +41,7 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         super().__attrs_post_init__()
         self.log_dir: Path | None = None
         self.adopt_from: Path | None = None
+        self._only_adopt = False
         self._adopted = False
         self._burn_socket: Path | None = None
         self._client: GuardClient | None = None
@@ -49,7 +54,11 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             log_dir = Path(self._scratch.name)
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
-            self._client = self._adopt(log_dir) or GuardClient.start(self.config(), log_dir)
+            self._client = self._adopt(log_dir)
+            if self._client is None:
+                if self._only_adopt:
+                    raise _NobodyThere
+                self._client = GuardClient.start(self.config(), log_dir)
         except BaseException:
             self._close()
             raise
@@ -72,6 +81,17 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             timeout_s=self.timeout_s,
             burn_max_s=self.burn_max_s,
         )
+
+    def adopt(self) -> bool:
+        """Take over the guardian at `adopt_from`; False: nobody is there, and nothing was started or switched."""
+        self._only_adopt = True
+        try:
+            self.target.activate(self)
+        except _NobodyThere:
+            return False
+        finally:
+            self._only_adopt = False
+        return True
 
     @property
     def adopted(self) -> bool:

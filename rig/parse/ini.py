@@ -5,26 +5,29 @@ Ref: the text that `mstflint dc` prints and mlxburn's -conf takes: sections in b
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 
 ETHERNET: Mapping[str, str] = {"eth_xfi_en": "true", "sriov_en": "false"}
 """What makes an InfiniBand image an Ethernet one, with BARs that fit every host: both in [HCA]."""
 _SECTION = re.compile(r"\s*\[([^\]]{1,64})\]")
-_KEY = re.compile(r"(\s*)([\w.-]{1,64})(\s*=\s*)([^;\r\n]*?)(\s*(?:;[^\r\n]*)?)\r?\n?\Z")
+_KEY = re.compile(r"([^\S\r\n]*)([\w.-]{1,64})([^\S\r\n]*=[^\S\r\n]*)([^;\r\n]*)")
 
 
 def with_ethernet(text: str) -> str:
     """`text` with Ethernet on and SR-IOV off in [HCA]; ValueError when it has no such section or more than one."""
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     heads = [n for n, line in enumerate(lines) if _section(line) == "hca"]
     if len(heads) != 1:
         raise ValueError(f"expected one section [HCA], found {len(heads)}")
     start = heads[0] + 1
+    end_of_line = _end(lines[heads[0]]) or "\n"
+    lines[heads[0]] = lines[heads[0]].rstrip("\r\n") + end_of_line
     end = next((n for n in range(start, len(lines)) if _section(lines[n]) is not None), len(lines))
     body = [_set(line) for line in lines[start:end]]
     there = {found[2].lower() for line in body if (found := _KEY.match(line))}
-    added = [f"{key} = {value}\n" for key, value in ETHERNET.items() if key not in there]
+    added = [f"{key} = {value}{end_of_line}" for key, value in ETHERNET.items() if key not in there]
     return "".join([*lines[:start], *added, *body, *lines[end:]])
 
 
@@ -37,12 +40,21 @@ def changes(before: str, after: str) -> Mapping[str, tuple[str | None, str | Non
 def values(text: str) -> Mapping[str, str]:
     """`section.key`, lower case, to value."""
     found, section = {}, ""
-    for line in text.splitlines():
+    for line in _lines(text):
         if (name := _section(line)) is not None:
             section = name
         elif key := _KEY.match(line):
             found[f"{section}.{key[2].lower()}"] = key[4].strip()
     return found
+
+
+def _lines(text: str) -> list[str]:
+    """With their ends; a form feed or a separator of Unicode, unlike in `splitlines`, ends none."""
+    return io.StringIO(text, newline="").readlines()
+
+
+def _end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
 
 
 def _section(line: str) -> str | None:
@@ -56,5 +68,5 @@ def _set(line: str) -> str:
     wanted = ETHERNET.get(found[2].lower()) if found else None
     if found is None or wanted is None:
         return line
-    end = line[len(line.rstrip("\r\n")) :]
-    return f"{found[1]}{found[2]}{found[3]}{wanted}{found[5]}{end}"
+    value = found[4].rstrip()
+    return f"{line[: found.start(4)]}{wanted}{line[found.start(4) + len(value) :]}"

@@ -26,6 +26,7 @@ from rig.plugin.twin_process import TwinProcess
 from rig.plugin.unitrun import Outcome, UnitRun
 from rig.plugin.workshop import Workshop
 from rig.report.pack import pack_power
+from rig.steps.firmware.ports import Ports
 from rig.vault import Burning
 
 _PACKAGES = ("rig", "labgrid", "pyvisa", "pyvisa-py", "iperf3", "pytest", "pandas")
@@ -102,10 +103,13 @@ class Campaign:
         def tell(text: str) -> None:
             self.tell("bench", text)
 
-        ports = self.workshop.ports(bench, _no_restart, self.tell, lambda *_, **__: None)
+        def ports() -> Ports:
+            return self.workshop.ports(bench, _no_restart, self.tell, lambda *_, **__: None)
+
         job = self.workshop.job(bench, unfinished.unit, unfinished.run)
         # a twin's supply is a new one each time: whoever guards the old one has nothing left to guard
-        attend(bench, ports, job, replace(unfinished, guardian=None) if self.order.twin_path else unfinished, tell)
+        record = replace(unfinished, guardian=None) if self.order.twin_path else unfinished
+        attend(bench, self.workshop.vault, ports, job, record, tell)
 
     def close(self) -> None:
         """Everything off, the twin gone, the stop record written; raises BenchError when off could not be proven."""

@@ -5,10 +5,12 @@ Ref: domain notes on firmware, section 5: 15b3:01f6 and 01f8, FLASH PRSNT, GUIDs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rig.errors import UsageError
 from rig.parse import flint
+from rig.ports import HostPort
 from rig.steps.firmware import burn as burns
 from rig.steps.firmware import tools as families
 from rig.steps.firmware.backup import kept
@@ -50,14 +52,16 @@ def check(ports: Ports, job: Job, record: Burning | None, log: Log) -> Located |
     return locate(ports.host, job.card, job.root_port)
 
 
-def await_job(ports: Ports, record: Burning, deadline_s: float, log: Log) -> Ended | None:
+def await_job(
+    host: HostPort, record: Burning, tell: Callable[[str], None], deadline_s: float, log: Log
+) -> Ended | None:
     """Follow a burn that outlived the rig to its end, every question answered with no; None: there is none."""
     if not record.job:
         return None
-    job = HostJob(ports.host, record.job)
+    job = HostJob(host, record.job)
     if (ended := job.poll()) is None:
-        ports.tell("a burn is still in progress on the test host: waiting for its end")
-        ended = job.follow(lambda text: "n", burns.progress(ports.tell), deadline_s)
+        tell("a burn is still in progress on the test host: waiting for its end")
+        ended = job.follow(lambda text: "n", burns.progress(tell), deadline_s)
     log.evidence["firmware/burn-before.txt"] = ended.text
     return ended
 
@@ -66,7 +70,7 @@ def restored(ports: Ports, job: Job, found: Located, tools: Tools, backup: Backu
     """Put this backup of the card back, a backup of what is on it now first where that can be read."""
     if in_recovery(found):
         return _reflashed(ports, job, tools, backup, None, log)
-    if not _unsound(ports, tools, backup, log):
+    if not _unsound(ports.host, tools, backup, log):
         now, _, text = identify(ports.host, tools)
         kept(ports, job, found, tools, now, text, log)
     result, note = _burned_back(ports, job, tools, backup, "asked for")
@@ -85,7 +89,7 @@ def _brought_back(ports: Ports, job: Job, found: Located | None, record: Burning
     if record is None:
         return NOT_NEEDED, ""
     backup = load(Path(record.backup))
-    if why := _unsound(ports, tools, backup, log):
+    if why := _unsound(ports.host, tools, backup, log):
         ports.tell("the flash is not whole: putting the card's own backup back")
         return _burned_back(ports, job, tools, backup, why)
     ports.vault.end(record.bench)
@@ -161,14 +165,14 @@ def after_failure(ports: Ports, job: Job, record: Burning, log: Log) -> str:
     return f"{row.value} {row.note}".strip()
 
 
-def condition(ports: Ports, job: Job, record: Burning, log: Log) -> tuple[str, Tools | None, Backup]:
+def condition(host: HostPort, job: Job, record: Burning, log: Log) -> tuple[str, Tools | None, Backup]:
     """What is wrong with the flash of the card an interrupted burn was for (empty: nothing), the tools, its backup."""
     backup = load(Path(record.backup))
-    found = locate(ports.host, job.card, job.root_port)
+    found = locate(host, job.card, job.root_port)
     if found is None:
         return "the card is not there", None, backup
-    tools = families.find(ports.host, found.endpoint, job.tools.tools)
-    return _unsound(ports, tools, backup, log), tools, backup
+    tools = families.find(host, found.endpoint, job.tools.tools)
+    return _unsound(host, tools, backup, log), tools, backup
 
 
 def own_backup(ports: Ports, job: Job) -> Backup | None:
@@ -188,12 +192,12 @@ def refuse_foreign(backup: Backup, job: Job) -> None:
         )
 
 
-def _unsound(ports: Ports, tools: Tools, backup: Backup, log: Log) -> str:
+def _unsound(host: HostPort, tools: Tools, backup: Backup, log: Log) -> str:
     """What is wrong with the flash of a card that answers; empty: it verifies and is the same card."""
-    found, text = verified(ports.host, tools)
+    found, text = verified(host, tools)
     log.evidence["firmware/recovery-verify.txt"] = text
     if found is None or not found.ok:
         return found.reason if found else "; ".join(flint.messages(text).errors) or "it cannot be verified"
-    seen, _ = query(ports.host, tools)
+    seen, _ = query(host, tools)
     now = identity(seen) if seen else None
     return "" if now is not None and now.same_card(backup.identity) else "its GUIDs and MACs are not its own"
