@@ -1,8 +1,8 @@
 """Firmware backups, kept for ever, and the record of a burn that has not ended.
 
 `ROOT/<card serial>/<GUID or MAC>-<date>-<SHA-256>/` holds one backup: `flash.bin` and what was known with it, and
-`backup.json`. `ROOT/burning/<bench>.json` says that a burn is in progress: it is there before the first write to a
-flash and goes when the flash is known to be good. Nothing here is ever overwritten.
+`backup.json`. `ROOT/burning/<card serial>.json` says that a burn is in progress: it is there before the first write to
+a flash and goes when the flash is known to be good. No backup is ever overwritten.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Vault:
 
     def begin(self, burning: Burning) -> None:
         """Say on disk that a burn is in progress; BenchError when that cannot be written: then nothing is burned."""
-        path = self._record(burning.bench)
+        path = self._record(burning.unit.card.serial)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_synced(path, json.dumps(_burning_row(burning), indent=1).encode())
@@ -171,23 +171,23 @@ class Vault:
         self.begin(changed)
         return changed
 
-    def end(self, bench: str) -> None:
-        """The flash is known to be good: the record goes."""
-        self._record(bench).unlink(missing_ok=True)
+    def end(self, serial: str) -> None:
+        """The flash of this card is known to be good: the record goes."""
+        self._record(serial).unlink(missing_ok=True)
 
-    def on_bench(self, bench: str) -> Burning | None:
-        """The burn that never ended on this bench; UsageError when its record cannot be read."""
-        path = self._record(bench)
+    def unfinished(self, serial: str) -> Burning | None:
+        """The burn of this card that never ended, on whatever bench; UsageError when its record cannot be read."""
+        path = self._record(serial)
         return _burning(path) if path.exists() else None
 
-    def of_unfinished(self, serial: str) -> Burning | None:
-        """The burn of this card that never ended, on whatever bench."""
+    def on_bench(self, bench: str) -> tuple[Burning, ...]:
+        """Burns that may still be in progress on this bench; UsageError when a record cannot be read."""
         found = (_burning(path) for path in sorted((self.root / "burning").glob("*.json")))
-        return next((b for b in found if b.unit.card.serial == serial), None)
+        return tuple(b for b in found if (b.bench, b.state) == (bench, IN_PROGRESS))
 
-    def _record(self, bench: str) -> Path:
-        digest = hashlib.sha256(bench.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-        return self.root / "burning" / f"{safe_name(Path(bench).stem)}-{digest}.json"
+    def _record(self, serial: str) -> Path:
+        digest = hashlib.sha256(serial.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        return self.root / "burning" / f"{safe_name(serial)}-{digest}.json"
 
 
 def load(folder: Path) -> Backup:

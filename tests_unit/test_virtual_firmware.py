@@ -18,7 +18,7 @@ from rig.bench.plugs import plug_in
 from rig.model import AdapterUnit, CardUnit, Unit
 from rig.plugin.twin_process import TwinProcess
 from rig.twin.connectx3 import image, reader
-from rig.vault import Identity, Vault
+from rig.vault import Burning, Identity, Vault
 
 pytestmark = pytest.mark.timeout(300)
 NEWER = (2, 42, 5010)
@@ -174,21 +174,43 @@ def test_a_card_becomes_ethernet_by_an_image_of_its_own_ini(bench):
     assert "eth_xfi_en = true" in ini.read_text() and "sriov_en = false" in ini.read_text()
 
 
-def test_a_blank_card_comes_back_from_its_own_backup_with_its_own_identity(bench):
-    bench.twin("cards: {C: {firmware: blank}}")
-    mac = 0x0202C9ABCDE0
-    guids = tuple(f"{(m >> 24) << 40 | 0x0300 << 24 | m & 0xFFFFFF:016x}" for m in range(mac, mac + 4))
-    own = Identity(IB, 4099, "2.42.5000", guids, (f"{mac:012x}", f"{mac + 1:012x}"))
-    unit = Unit(AdapterUnit("TobleMiner-revA", "A-C"), CardUnit(MODEL, "C"))
-    Vault(bench.vault).keep(unit, own, {"flash.bin": small("ib", mac=mac)}, bench="b", virtual=True, failsafe=True)
-    result = run(bench.batch(["C"], "recover: true", steps="enumeration, firmware"))
-    rows = bench.rows("C")
-    assert rows["firmware.recovery"]["value"] == "reflashed from backup", result.stderr
-    assert rows["pcie.id"]["value"] == "15b3:1003"
-    assert rows["firmware.psid"]["value"] == IB
-    (found,) = bench.out.glob("*/firmware/*identity.json")
-    identity = json.loads(found.read_text())
-    assert (identity["guids"], identity["macs"]) == (list(own.guids), list(own.macs))
+MAC = 0x0202C9ABCDE0
+
+
+def kept(bench, serial):
+    """A backup of a card, as an earlier run left it."""
+    guids = tuple(f"{(m >> 24) << 40 | 0x0300 << 24 | m & 0xFFFFFF:016x}" for m in range(MAC, MAC + 4))
+    own = Identity(IB, 4099, "2.42.5000", guids, (f"{MAC:012x}", f"{MAC + 1:012x}"))
+    unit = Unit(AdapterUnit("TobleMiner-revA", f"A-{serial}"), CardUnit(MODEL, serial))
+    files = {"flash.bin": small("ib", mac=MAC)}
+    return Vault(bench.vault).keep(unit, own, files, bench="b", virtual=True, failsafe=True)
+
+
+def test_cards_in_flash_recovery_come_back_with_their_own_identity(bench):
+    """Blank; a short left on FLASH PRSNT; not on the bus at all after a burn that was interrupted."""
+    dark = {"firmware": "blank", "flash": {"absent_without_image": True}}
+    short = {"firmware": "recovery", "image": {"size": SMALL}}
+    bench.twin("cards: " + json.dumps({"BLANK": {"firmware": "blank"}, "SHORT": short, "DARK": dark}))
+    backups = {serial: kept(bench, serial) for serial in ("BLANK", "DARK")}
+    gone = backups["DARK"]
+    Vault(bench.vault).begin(
+        Burning(str(bench.bench), gone.unit, str(gone.folder), "0" * 64, ETH, "", str(bench.out), None, None)
+    )
+    result = run(bench.batch(["BLANK", "SHORT", "DARK"], "recover: true", steps="enumeration, firmware"))
+    for serial, came_of_it in (
+        ("BLANK", "reflashed from backup"), ("SHORT", "short taken off FLASH PRSNT"), ("DARK", "reflashed from backup"),
+    ):  # fmt: skip
+        rows = bench.rows(serial)
+        assert rows["firmware.recovery"]["value"] == came_of_it, (serial, result.stderr)
+        assert rows["pcie.id"]["value"] == "15b3:1003"
+    for serial, backup in backups.items():
+        assert bench.rows(serial)["firmware.psid"]["value"] == IB
+        flashed = reader.firmware(bench.flash_of(serial))
+        assert tuple(f"{g:016x}" for g in flashed.guids) == backup.identity.guids
+        assert tuple(m.hex() for m in flashed.macs) == backup.identity.macs
+    assert bench.rows("SHORT")["firmware.route"]["value"] == "already ethernet"
+    assert "FLASH PRSNT" in result.stderr
+    assert bench.records() == []
 
 
 def documented_calls():

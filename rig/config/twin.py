@@ -52,6 +52,8 @@ class TwinFlash(Section):
     erase_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Time of one sector erase; 0: at once. A real part: 0.5 s."""
     faults: list[FlashFault] = []
+    absent_without_image: bool = False
+    """With nothing that boots the card is not on the bus at all, until FLASH PRSNT is shorted."""
 
 
 class TwinImage(Section):

@@ -51,7 +51,7 @@ def _seen(
     recovery.await_job(bench.host, record, tell, job.plan.burn_deadline_s, log)
     why, tools, backup = recovery.condition(bench.host, job, record, log)
     if not why:
-        vault.end(record.bench)
+        vault.end(record.unit.card.serial)
         return "it had ended, and the flash is whole"
     if tools is None or ports is None:
         vault.update(record, UNKNOWN)

@@ -84,19 +84,19 @@ class Campaign:
             f"opening {self.order.bench.name}" + (" (virtual)" if self.order.bench.is_virtual else ""),
         )
         bench = self._stack.enter_context(contextlib.closing(open_bench(path, self.folder)))
-        if unfinished is not None:
-            self._attend(bench, unfinished)
+        for burning in unfinished:
+            self._attend(bench, burning)
         # every plug that powers anything answers now, with all outputs off, or no unit is touched
         bench.strategy.transition("off")
         return bench
 
-    def _twin_state(self, unfinished: Burning | None) -> Path:
+    def _twin_state(self, unfinished: tuple[Burning, ...]) -> Path:
         """Where the twin keeps its cards: as ordered, or where a burn that never ended left them, or anew."""
         if self.order.twin_state is not None:
             return self.order.twin_state.resolve()
-        left = Path(unfinished.twin_state) if unfinished and unfinished.twin_state else None
-        if left is not None and left.is_dir():
-            return left
+        left = [Path(b.twin_state) for b in unfinished if b.twin_state]
+        if there := [folder for folder in left if folder.is_dir()]:
+            return there[0]
         return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-twin-")))
 
     def _attend(self, bench: Bench, unfinished: Burning) -> None:

@@ -120,7 +120,7 @@ class UnitRun:
             return
         self._looked_for_recovery = True
         ports, job = self.firmware_ports(), self.firmware_job()
-        record = ports.vault.of_unfinished(self.unit.card.serial)
+        record = ports.vault.unfinished(self.unit.card.serial)
         if record is None and not (self.plan.firmware.recover and recovery.is_due(ports, job)):
             return
         log = Log()

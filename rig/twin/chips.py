@@ -30,6 +30,7 @@ def put_in(state: CardState, real: TwinCard, drawer: Path) -> None:
         faults=[ChipFault(f.kind, f.after, f.times, f.at) for f in flash.faults],
         pro=state.card.family == PRO,
     )
+    state.absent_without_image = flash.absent_without_image
     state.flash_prsnt = state.firmware == "recovery"
     if state.chip.blank() and state.firmware != _NO_IMAGE:
         state.chip.program(_factory_image(state, real))

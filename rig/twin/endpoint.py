@@ -14,7 +14,7 @@ from rig.model import Card
 from rig.twin import eeprom
 from rig.twin.link import HOST_TO_CARD, Link
 from rig.twin.pci import CORRECTABLE_BITS, ConfigSpace, vpd
-from rig.twin.silicon import CardState, of
+from rig.twin.silicon import ABSENT, CardState, of
 from rig.twin.view import Bar, Function, RootPort
 
 ETHERNET, NETWORK, INFINIBAND, MEMORY = 0x020000, 0x028000, 0x020700, 0x050000
@@ -40,6 +40,8 @@ def answers(state: CardState) -> str | None:
     """PCI id the card's present firmware answers with; None: it stays silent."""
     card = state.card
     if not card.pcie_card or card.pci_id is None:
+        return None
+    if state.firmware == ABSENT:
         return None
     if state.firmware not in ("blank", "recovery"):
         return card.pci_id

@@ -98,6 +98,8 @@ TABLE: Mapping[str, Silicon] = MappingProxyType({
     "1924:0803": Silicon(_pref((2, 16 * MIB), (4, 64 * KIB)), "SFC9020: PCIe 2.0 x8", msix_bar=4,
                          firmware="3.3.2.1000"),
 })  # fmt: skip
+ABSENT = "absent"
+"""Firmware state of a card that does not even come up for a tool."""
 OTHER = Silicon(_pref((0, MIB)), "nothing is known of this part: PCIe 2.0 x8")
 
 
@@ -122,6 +124,7 @@ class CardState:
     """Of an Intel or Broadcom card: see `rig.twin.eeprom`."""
     chip: Chip | None = None
     """ConnectX-3: its registers and flash; `firmware` and `mac` then follow from what it booted."""
+    absent_without_image: bool = False
     flash_prsnt: bool = False
     """FLASH PRSNT is shorted: at the next power-on the chip waits for a tool and loads no firmware."""
 
@@ -130,7 +133,8 @@ class CardState:
         if self.chip is None:
             return
         running = self.chip.cold_start(hold=self.flash_prsnt)
-        self.firmware = running.personality if running else "recovery"
+        absent = self.absent_without_image and not self.flash_prsnt
+        self.firmware = running.personality if running else ABSENT if absent else "recovery"
         if running and running.macs:
             self.mac = running.macs[0]
 

@@ -11,14 +11,14 @@ TWO_CARDS = """MST modules:
     MST PCI configuration module loaded
 PCI devices:
 ------------
-DEVICE_TYPE             MST                           PCI       RDMA            NET                                     NUMA
-ConnectX4(rev:0)        /dev/mst/mt4115_pciconf0      81:00.0   mlx5_0          net-enp129s0f0                          1
+DEVICE_TYPE             MST                           PCI       RDMA            NET                       NUMA
+ConnectX4(rev:0)        /dev/mst/mt4115_pciconf0      81:00.0   mlx5_0          net-enp129s0f0      1
 
-ConnectX4(rev:0)        /dev/mst/mt4115_pciconf0.1    81:00.1   mlx5_1          net-enp129s0f1                          1
+ConnectX4(rev:0)        /dev/mst/mt4115_pciconf0.1    81:00.1   mlx5_1          net-enp129s0f1      1
 
-ConnectX3(rev:1)        /dev/mst/mt4099_pciconf0      05:00.0   mlx4_0          net-ens2,net-ens2d1                     0
+ConnectX3(rev:1)        /dev/mst/mt4099_pciconf0      05:00.0   mlx4_0          net-ens2,net-ens2d1      0
 
-ConnectX3(rev:1)        /dev/mst/mt4099_pci_cr0       05:00.0   mlx4_0          net-ens2,net-ens2d1                     0
+ConnectX3(rev:1)        /dev/mst/mt4099_pci_cr0       05:00.0   mlx4_0          net-ens2,net-ens2d1      0
 
 """
 

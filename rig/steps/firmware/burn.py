@@ -106,14 +106,14 @@ def _record(ports: Ports, job: Job, image: Image, backup: Backup) -> Burning:
 
 def _settle(ports: Ports, job: Job) -> None:
     """The flash is known to be good: the record goes, and the power may."""
-    ports.vault.end(job.bench)
+    ports.vault.end(job.unit.card.serial)
     ports.guard.burn(False)
     ports.event("burn", state="settled")
 
 
 def _give_up(ports: Ports, job: Job, why: str) -> None:
     """Nothing is being written any more, and nobody knows what is on the flash."""
-    record = ports.vault.on_bench(job.bench)
+    record = ports.vault.unfinished(job.unit.card.serial)
     if record is not None:
         ports.vault.update(record, UNKNOWN)
     ports.guard.burn(False)
@@ -142,7 +142,7 @@ def _tried(ports: Ports, job: Job, tools: Tools, image: Image, authority: Author
         if authority.identity is not None:
             arguments += _identifiers(authority.identity)
     host_job = HostJob.start(ports.host, f"burn-{secrets.token_hex(4)}", tools.flint(*arguments, "burn"))
-    record = ports.vault.on_bench(job.bench)
+    record = ports.vault.unfinished(job.unit.card.serial)
     if record is not None:
         ports.vault.begin(replace(record, job=host_job.folder))
     answers, start = Answers(authority), time.monotonic()

@@ -103,7 +103,7 @@ def burned(
     if not done.ok:
         untouched = "" if done.started else "nothing was written; "
         # a second time under power is all that can be done for a flash that does not answer any more
-        record = ports.vault.on_bench(job.bench)
+        record = ports.vault.unfinished(job.unit.card.serial)
         state = recovery.after_failure(ports, job, record, log) if record is not None else done.flash
         log.row("firmware.after_failure", state)
         return Route(

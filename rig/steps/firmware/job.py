@@ -22,7 +22,7 @@ ROOT = "/run/rig-firmware"
 PROMPT = re.compile(r"\(y/n\) \[n\] : ?")
 POLL_S = 0.2
 _CHUNK = 24_000
-_CODE = re.compile(r"rig-code:(\d{1,3}|running|gone)\s*\Z")
+_CODE = re.compile(r"rig-code:(\d{1,3}|running|gone) (\d{1,9})\s*\Z")
 _INHIBIT = "systemd-inhibit --what=shutdown:sleep --who=rig --why=firmware"
 _FOLDER = re.compile(rf"{ROOT}/[A-Za-z0-9-]{{1,64}}")
 
@@ -70,17 +70,20 @@ class Job:
         reply = self._host.run(
             # the end is looked for before the text, or the last words of a program that ends just now are lost
             f"cd {self.folder} 2>/dev/null && {{ r=gone; "
-            'if [ ! -e pid ] || kill -0 "$(cat pid)" 2>/dev/null; then r=running; fi; '
-            f"c=$(cat code 2>/dev/null || echo $r); tail -c +{len(self._seen) + 1} out | head -c {_CHUNK} | base64; "
-            'echo "rig-code:$c"; } || echo rig-code:gone'
+            # the shell around the tool may have been killed, and the tool still writes to the flash
+            'if [ ! -s pid ] || kill -0 "$(cat pid)" 2>/dev/null || kill -0 "$(cat tool)" 2>/dev/null; '
+            "then r=running; fi; "
+            f"c=$(cat code 2>/dev/null || echo $r); n=$(wc -c <out); "
+            f"tail -c +{len(self._seen) + 1} out | head -c {_CHUNK} | base64; "
+            'echo "rig-code:$c $n"; } || echo rig-code:gone 0'
         )
         code = _CODE.search(reply.text)
         try:
             fresh = base64.b64decode("".join(reply.text[: code.start() if code else 0].split()), validate=True)
         except (binascii.Error, ValueError):
             code = None
-        if code is None:
-            return None  # a kernel message in between: the next look brings it whole
+        if code is None or len(fresh) < min(_CHUNK, int(code[2]) - len(self._seen)):
+            return None  # a kernel message in between, or lost characters: the next look brings it whole
         self._seen += fresh
         if code[1] == "running" or len(fresh) >= _CHUNK:
             return None
@@ -92,8 +95,9 @@ class Job:
         return self._seen.decode("utf-8", "backslashreplace")
 
     def answer(self, word: str) -> None:
-        """Type a line to it."""
-        self._host.run(f"echo {shlex.quote(word)} >{self.folder}/in")
+        """Type a line to it; lost when it has ended."""
+        # for reading too: opened for writing alone, a FIFO that nobody reads any more never opens
+        self._host.run(f"echo {shlex.quote(word)} 1<>{self.folder}/in")
 
     def stop(self) -> None:
         """End the program; only for one that asks and has not begun to write."""

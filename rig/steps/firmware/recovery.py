@@ -92,7 +92,7 @@ def _brought_back(ports: Ports, job: Job, found: Located | None, record: Burning
     if why := _unsound(ports.host, tools, backup, log):
         ports.tell("the flash is not whole: putting the card's own backup back")
         return _burned_back(ports, job, tools, backup, why)
-    ports.vault.end(record.bench)
+    ports.vault.end(record.unit.card.serial)
     ports.guard.burn(False)
     now, _, _ = identify(ports.host, tools)
     return (FINISHED if now.psid == record.psid and now.psid != backup.identity.psid else OLD), f"PSID {now.psid}"
@@ -126,7 +126,7 @@ def _reflashed(
         ports.tell("the flash is whole: FLASH PRSNT is shorted")
         ports.cold_restart(lambda: ports.operator.flash_prsnt(shorted=False))
         if record is not None:
-            ports.vault.end(record.bench)
+            ports.vault.end(record.unit.card.serial)
         return _after_restart(ports, job, SHORT_OFF, "the flash was whole")
     if backup is None:
         return FAILED, (
