@@ -27,6 +27,8 @@ SCHEMA = 1
 FLASH, INI, QUERY, VPD, MANIFEST = "flash.bin", "config.ini", "query.txt", "vpd.bin", "backup.json"
 IN_PROGRESS, UNKNOWN = "burn in progress", "unknown flash state"
 _MOST_BYTES = 64 << 20
+_NOT_OURS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What JSON that another program wrote, or a disk tore, raises on its way to a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ def load(folder: Path) -> Backup:
             folder, _unit(row["unit"]), str(row["bench"]), bool(row["virtual"]), _identity(row["identity"]),
             str(row["sha256"]), int(row["size"]), str(row["taken"]), row["failsafe"],
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError) as e:
+    except _NOT_OURS as e:
         raise UsageError(f"{path}: this is no backup of the rig: {type(e).__name__}: {e}") from e
     if len(backup.flash) != backup.size:
         raise UsageError(f"{folder / FLASH}: {len(backup.flash)} bytes, the backup had {backup.size}; use another")
@@ -210,7 +212,7 @@ def _burning(path: Path) -> Burning:
     try:
         row = json.loads(_read_bounded(path))
         return Burning(**{**row, "unit": _unit(row["unit"])})
-    except (ValueError, KeyError, TypeError) as e:
+    except _NOT_OURS as e:
         raise UsageError(
             f"{path}: the record of a burn that did not end cannot be read ({type(e).__name__}: {e}); "
             "look at the card with 'rig firmware show', then remove this file"
@@ -270,6 +272,7 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.exists():
             raise BenchError(f"{folder}: is there already, and a backup is never overwritten; try again in a second")
         fresh.rename(folder)
+        _sync(folder.parent)
     except OSError as e:
         raise BenchError(f"{folder}: the backup cannot be written: {e.strerror}; free the disk, then run again") from e
     finally:
@@ -283,3 +286,13 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A name is on disk only when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

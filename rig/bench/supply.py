@@ -10,7 +10,7 @@ from labgrid.driver import Driver
 
 from rig.bench.resources import VisaInstrument
 from rig.config.bench import Wiring
-from rig.errors import UsageError
+from rig.errors import BenchError, UsageError
 from rig.guard import door
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
 from rig.model import Identity, Reading, Sample
@@ -58,6 +58,7 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             if self._client is None:
                 if self._only_adopt:
                     raise _NobodyThere
+                self._refuse_in_a_burn()
                 self._client = GuardClient.start(self.config(), log_dir)
         except BaseException:
             self._close()
@@ -158,6 +159,15 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         if client is not None:
             self._adopted, self._burn_socket = True, self.adopt_from
         return client
+
+    def _refuse_in_a_burn(self) -> None:
+        """A guardian that is started switches everything off: not where a run that died left one burning."""
+        if (left := door.answering(self.instrument.address)) is not None:
+            raise BenchError(
+                f"supply {self.instrument.address}: firmware is being burned under a run that died, and the guardian "
+                f"at {left} keeps the power on: run the same bench file again, which looks after it, or wait "
+                f"{self.burn_max_s:.0f} s"
+            )
 
     def _close(self) -> None:
         self._adopted, self._burn_socket = False, None

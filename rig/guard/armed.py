@@ -24,10 +24,16 @@ class Armed:
 
     def over(self, reading: Reading) -> str | None:
         """What is beyond its ceiling, in words."""
-        if reading.current_a > self.trip_a:
-            return f"{reading.current_a:.3f} A, more than {self.trip_a:.3f} A"
+        if too_much := self.over_current(reading):
+            return too_much
         if reading.voltage_v > self.trip_v:
             return f"{reading.voltage_v:.3f} V, more than {self.trip_v:.3f} V"
+        return None
+
+    def over_current(self, reading: Reading) -> str | None:
+        """Too much current, in words: what nothing may go on under."""
+        if reading.current_a > self.trip_a:
+            return f"{reading.current_a:.3f} A, more than {self.trip_a:.3f} A"
         return None
 
     def looks_dead(self, reading: Reading) -> bool:

@@ -36,11 +36,24 @@ def path_for(address: str) -> Path:
     UsageError when that folder cannot be trusted, or its path is too long for a socket.
     """
     folder = _folder()
-    name = hashlib.sha256(address.encode()).hexdigest()[:12]
-    path = folder / f"{name}-{os.getpid()}.sock"
+    path = folder / f"{_name(address)}-{os.getpid()}.sock"
     if len(os.fsencode(path)) > _LONGEST_PATH:
         raise UsageError(f"{path}: too long for a socket; set TMPDIR to a shorter folder")
     return path
+
+
+def answering(address: str) -> Path | None:
+    """Where a guardian of the supply at `address` waits to be taken over, whoever left it; None: nobody does."""
+    for path in sorted(_folder().glob(f"{_name(address)}-*.sock")):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)
+            if probe.connect_ex(os.fspath(path)) == 0:
+                return path
+    return None
+
+
+def _name(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:12]
 
 
 def knock(path: Path, timeout_s: float) -> tuple[socket.socket, int] | None:

@@ -186,13 +186,21 @@ class Guardian:
     def _judge(self, sample: Sample) -> None:
         for name, reading in sample.rails.items():
             rail = self._armed[name]
-            over = rail.over(reading)
+            over = rail.over_current(reading) if self.burning else rail.over(reading)
             self._over[name] = self._over[name] + 1 if over else 0
             if self._over[name] >= self._config.over_samples:
                 return self.trip(f"{name} drew {over}: outputs switched off")
             if rail.looks_dead(reading) and not self._supply.is_on(rail.channel):
-                return self.trip(f"the supply switched {name} off by itself (OVP, OCP or its front panel)")
+                return self._lost(f"the supply switched {name} off by itself (OVP, OCP or its front panel)")
         return None
+
+    def _lost(self, what: str) -> None:
+        """A rail is gone: the others go too, but in a burn, which may do without it."""
+        if not self.burning:
+            self.trip(what)
+        elif not self._alarmed:
+            self._alarmed = True
+            self._journal.alarm(f"{what}; firmware is being burned, the other outputs stay on")
 
     def _seen(self) -> None:
         self._seen_s = self._elapsed()

@@ -102,7 +102,8 @@ _PROMPTS = (
 _QUESTION = "Do you want to continue ?"
 _IDENTIFIER_ROW = re.compile(r"\s*(?:Node|Port\d|Sys\.Image) +(?P<kind>GUID|MAC|\w+):\s+(?P<new>[0-9a-f]{12,16})\b")
 _KNOWN_TEXT = re.compile(
-    r"Current FW version on flash:|New FW version:|Note: |Do you want to continue|Burning|Restoring|-[IWE]- |y\Z|"
+    r"Current FW version on flash:|New FW version:|Note: The new FW version is |Do you want to continue|y\Z|"
+    r"Note: It is highly recommended not to change the PSID|-W- Skipping ROM section handling|"
     r"New Values +Current Values|To use a specific VSD|needed info|You can also continue|ALL flash|"
     r"If this process fails"
 )

@@ -7,6 +7,7 @@ goes on is not cut.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rig.bench.load import Bench
@@ -14,6 +15,7 @@ from rig.errors import BenchError
 from rig.record import safe_name
 from rig.steps.firmware import burn as burns
 from rig.steps.firmware import recovery
+from rig.steps.firmware.cancel import cancel_waits
 from rig.steps.firmware.ports import Job, Ports
 from rig.steps.firmware.report import Log
 from rig.vault import UNKNOWN, Burning, Vault
@@ -25,31 +27,55 @@ def attend(bench: Bench, vault: Vault, ports: Callable[[], Ports], job: Job, rec
     """Follow the burn to its end if it still goes on, and prove the flash; what stays unknown stays on record.
 
     Nothing is switched: whoever keeps the power on is taken over, and no other guardian is started, because that
-    would put every output off. `ports` may only be made of an open supply. BenchError when that is in use.
+    would put every output off. `ports` may only be made of an open supply. BenchError, and everything stays as it is,
+    while nobody can tell whether the burn still goes on.
     """
     tell(f"a burn of card {record.unit.card.serial} was in progress when a run ended ({record.started}): looking")
+    if bench.strategy.mains_are_off():
+        vault.update(record, UNKNOWN)
+        return tell("its test host is off: the card is looked at after its next boot")
     bench.supply_driver.adopt_from = Path(record.guardian) if record.guardian else None
-    adopted = record.guardian is not None and bench.supply_driver.adopt()
-    log = Log()
+    bench.strategy.holding = True
+    with cancel_waits(tell):
+        adopted = record.guardian is not None and bench.supply_driver.adopt()
+        log = Log()
+        try:
+            _followed(bench, job, record, log, tell)
+            tell(_came_of_it(bench, vault, ports if adopted else None, job, record, log))
+        finally:
+            _keep(record, log)
+            bench.strategy.detach()
+        if adopted:
+            bench.supply_driver.burn(False)
+        bench.strategy.holding = False
+    return None
+
+
+def _followed(bench: Bench, job: Job, record: Burning, log: Log, tell: Tell) -> None:
+    """Until the burn has certainly ended: it did, or so much time has passed that it must have."""
+    deadline_s = job.plan.burn_deadline_s
     try:
         bench.strategy.attach()
-        tell(_seen(bench, vault, ports if adopted else None, job, record, log, tell))
+        recovery.await_job(bench.host, record, tell, deadline_s, log)
     except BenchError as e:
-        tell(f"the test host does not tell what came of it ({e}); the card is looked at after its next boot")
-        vault.update(record, UNKNOWN)
-    finally:
-        _keep(record, log)
-        bench.strategy.detach()
-    if adopted:
-        bench.supply_driver.burn(False)
+        age_s = (datetime.now(UTC) - datetime.fromisoformat(record.started)).total_seconds()
+        if 0 <= age_s < deadline_s:
+            raise BenchError(
+                f"firmware may still be burned, and the test host does not tell ({e}): nothing is switched; look at "
+                f"its console, or run again in {deadline_s - age_s:.0f} s"
+            ) from e
+        tell(f"the test host does not tell what came of it ({e})")
 
 
-def _seen(
-    bench: Bench, vault: Vault, ports: Callable[[], Ports] | None, job: Job, record: Burning, log: Log, tell: Tell
+def _came_of_it(
+    bench: Bench, vault: Vault, ports: Callable[[], Ports] | None, job: Job, record: Burning, log: Log
 ) -> str:
-    """What came of it, for a person."""
-    recovery.await_job(bench.host, record, tell, job.plan.burn_deadline_s, log)
-    why, tools, backup = recovery.condition(bench.host, job, record, log)
+    """The flash proven, or its backup put back while the old firmware still runs; for a person."""
+    try:
+        why, tools, backup = recovery.condition(bench.host, job, record, log)
+    except BenchError as e:
+        vault.update(record, UNKNOWN)
+        return f"the test host does not answer ({e}): the card is looked at after its next boot"
     if not why:
         vault.end(record.unit.card.serial)
         return "it had ended, and the flash is whole"

@@ -45,7 +45,9 @@ def load_backup(plan: PlanFile) -> Backup | None:
 def vault(bench_path: Path, options: BenchOptions) -> Vault:
     """The backups of a bench: where its file says, else below the project's results."""
     where = options.firmware.vault
-    return Vault(bench_path.parent / where if where is not None else project_root() / "results" / "firmware")
+    return Vault(
+        (bench_path.parent / where).resolve() if where is not None else project_root() / "results" / "firmware"
+    )
 
 
 def bench_key(bench_path: Path) -> str:

@@ -126,7 +126,8 @@ class UnitRun:
         log = Log()
         recovery.check(ports, job, record, log)
         kept = self.journal.evidence(Step.FIRMWARE, log.evidence)
-        rows = judge([replace(m, evidence=kept.get(m.evidence, "")) for m in log.measurements], {})
+        found = [replace(m, evidence=kept.get(m.evidence, "")) for m in log.measurements]
+        rows = judge(found, {"firmware.recovery": recovery.LIMIT})
         self.journal.judged(Step.FIRMWARE, rows)
         self._judged.extend(rows)
 

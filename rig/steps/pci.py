@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rig.errors import ReplyError
+from rig.errors import BenchError, ReplyError
 from rig.model import Card
 from rig.parse import sysfs
 from rig.parse.dump import Entry, Kind, dump_commands, parse_dump
@@ -82,6 +82,12 @@ def locate(host: HostPort, card: Card, root_port: str | None) -> Located | None:
     wanted = [a for a in addresses if (ports[a] == root_port if root_port else ids[a] in known)]
     if not wanted:
         return None
+    slots = sorted({a.rpartition(".")[0] for a in wanted if ids[a] in (card.pci_id, card.recovery_id)})
+    if len(slots) > 1 and not root_port:
+        raise BenchError(
+            f"test host: cards like {card.model} are at {' and '.join(slots)}: name the port above the slot in the "
+            "bench file (slot: root_port), or the wrong one is measured and flashed"
+        )
     # one card: what shares the bus and device number of the first hit
     slot = sorted(wanted)[0].rpartition(".")[0]
     functions = tuple(sorted(a for a in addresses if a.rpartition(".")[0] == slot))

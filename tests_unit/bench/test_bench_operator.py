@@ -70,6 +70,33 @@ def test_the_other_requests_are_the_plugs_own():
         assert "http://127.0.0.1:" in operator.look()
 
 
+def test_flash_prsnt_is_shorted_and_opened_by_the_plug():
+    with plug() as (server, operator):
+        operator.flash_prsnt(shorted=True)
+        operator.flash_prsnt(shorted=False)
+        assert server.told == [("/flash_prsnt", {"shorted": True}), ("/flash_prsnt", {"shorted": False})]
+
+
+@pytest.mark.parametrize(
+    ("body", "yes"),
+    [
+        (b'{"yes": true}', True),
+        (b'{"yes": false}', False),
+        (b"{}", False),
+        (b'{"yes": 1}', False),
+        (b'{"yes": "true"}', False),
+        (b'{"yes": "yes"}', False),
+        (b'{"no": true}', False),
+        (b'{"yes": [true]}', False),
+    ],
+)
+def test_the_plug_allows_only_with_a_plain_yes(body, yes):
+    with plug() as (server, operator):
+        server.reply = (200, body)
+        assert operator.confirm("burn it?") is yes
+        assert server.told == [("/confirm", {"question": "burn it?"})]
+
+
 def test_a_refusal_comes_through_in_the_plugs_words():
     with plug() as (server, operator):
         server.reply = (409, json.dumps({"error": "the mains is on: nothing was changed"}).encode())
@@ -92,14 +119,14 @@ def test_no_plug_is_a_link_down():
 
 
 @contextlib.contextmanager
-def person(leader):
-    """Reads up to the question, then presses Enter; what was read is the one item yielded."""
+def person(leader, types=b"\n", after="press Enter: "):
+    """Reads up to the question, then types (Enter); what was read is the one item yielded."""
     heard = [""]
 
     def answer():
-        while "press Enter: " not in heard[0]:
+        while after not in heard[0]:
             heard[0] += os.read(leader, 4096).decode()
-        os.write(leader, b"\n")
+        os.write(leader, types)
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -127,6 +154,11 @@ def terminal():
         (lambda o: o.insert(UNIT, bare=False), ["standby LED", "adapter A-07", "card X540-01 (561FLR-T)", "slot"]),
         (lambda o: o.insert(UNIT, bare=True), ["adapter A-07", "without a card", "probe fixture"]),
         (lambda o: o.remove(), ["standby LED", "take the adapter and its card out"]),
+        (
+            lambda o: o.flash_prsnt(shorted=True),
+            ["standby LED", "short the two holes (or pins) marked FLASH PRSNT", "keep them shorted"],
+        ),
+        (lambda o: o.flash_prsnt(shorted=False), ["standby LED", "take the short off the card's FLASH PRSNT holes"]),
         (lambda o: o.connect("12V", "PERST#"), ["red lead to 12V, black to PERST#"]),
         (lambda o: o.release(), ["both leads off"]),
     ],
@@ -162,6 +194,60 @@ def test_a_serial_number_cannot_steer_the_terminal(terminal):
     with person(leader) as heard:
         operator.insert(Unit(AdapterUnit("revA", "\x1b[2J\u202eA\n"), CardUnit("x", "y")), bare=True)
     assert "\\x1b[2J\\u202eA\\n" in heard[0]
+    assert "\x1b" not in heard[0]
+
+
+QUESTION = "card C-1: PSID A\nimage 5: PSID B\nburn it, and change the PSID of the card?"
+ALLOW = "to refuse: "
+
+
+@pytest.mark.parametrize(
+    ("types", "yes"),
+    [
+        (b"yes\n", True),
+        (b"  yes \n", True),
+        (b"\n", False),
+        (b"y\n", False),
+        (b"Yes\n", False),
+        (b"YES\n", False),
+        (b"yes please\n", False),
+        (b"no\n", False),
+        (b"no yes\n", False),
+        (b"ja\n", False),
+        (b"\xff\xfe\n", False),
+        (b"n\x7fyes\n", True),
+    ],
+)
+def test_a_person_allows_only_with_a_typed_yes(terminal, types, yes):
+    leader, operator = terminal()
+    with person(leader, types, ALLOW) as heard:
+        assert operator.confirm(QUESTION) is yes
+    assert all(line in heard[0] for line in [*QUESTION.splitlines(), "type 'yes' and Enter to allow it"])
+
+
+def test_a_yes_from_before_the_question_allows_nothing(terminal):
+    leader, operator = terminal()
+    os.write(leader, b"yes\n")
+    with person(leader, b"\n", ALLOW):
+        assert operator.confirm(QUESTION) is False
+
+
+def test_a_question_nobody_answers_is_a_deadline_and_no_yes(terminal):
+    _, operator = terminal(patience_s=0.1)
+    with pytest.raises(DeadlineError, match="Enter after 'burn it, and change the PSID of the card"):
+        operator.confirm(QUESTION)
+
+
+def test_without_a_terminal_nothing_is_allowed(tmp_path):
+    target = target_with((OperatorTerminal, {"device": str(tmp_path / "none")}), (OperatorTerminalDriver, {}))
+    assert target.get_driver(OperatorTerminalDriver).confirm(QUESTION) is False
+
+
+def test_an_image_cannot_steer_the_terminal_by_its_psid(terminal):
+    leader, operator = terminal()
+    with person(leader, b"\n", ALLOW) as heard:
+        operator.confirm("PSID \x1b[2JA\u202e\nburn it?")
+    assert "PSID \\x1b[2JA\\u202e" in heard[0]
     assert "\x1b" not in heard[0]
 
 

@@ -204,3 +204,82 @@ def test_a_console_that_went_away_while_the_host_was_off_is_opened_again(server)
     s.strategy.transition("powered")
     assert s.strategy.console.alive
     s.target.cleanup()
+
+
+# --- firmware is being burned ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", ["off", "rails", "powered", "shell", Status.off, Status.shell])
+def test_nothing_is_switched_while_firmware_is_burned(slot, rung):
+    slot.strategy.transition("shell")
+    slot.diary.clear()
+    slot.strategy.holding = True
+    with pytest.raises(BenchError, match=r"while firmware is being burned: everything stays on"):
+        slot.strategy.transition(rung)
+    assert slot.diary == []
+    assert slot.strategy.status is Status.shell
+
+
+def test_not_even_safe_off_cuts_a_burn(slot):
+    slot.strategy.transition("shell")
+    slot.diary.clear()
+    slot.strategy.holding = True
+    with pytest.raises(
+        BenchError, match=r"asked for 'off' while firmware is being burned.*the record of the burn is kept"
+    ):
+        slot.strategy.safe_off()
+    assert slot.diary == []
+    assert slot.strategy.status is Status.shell
+
+
+def test_after_a_burn_everything_can_be_switched_again(slot):
+    slot.strategy.transition("shell")
+    slot.strategy.holding = True
+    with pytest.raises(BenchError):
+        slot.strategy.transition("off")
+    slot.strategy.holding = False
+    slot.diary.clear()
+    slot.strategy.transition("off")
+    assert slot.diary == ["logout", *OFF]
+    slot.strategy.transition("shell")
+    slot.strategy.safe_off()
+    assert slot.strategy.status is Status.off
+
+
+def test_a_bench_is_not_holding_before_anybody_burns(slot):
+    assert slot.strategy.holding is False
+
+
+def test_a_host_that_a_dead_run_left_on_is_logged_in_on_without_switching(slot):
+    slot.mains.output = True
+    slot.strategy.attach()
+    assert slot.diary == ["login"]
+    assert slot.strategy.status is Status.unknown
+    slot.strategy.detach()
+    assert slot.diary == ["login", "logout"]
+    slot.strategy.transition("rails")
+    assert slot.diary[2:] == [*OFF, *RAILS]
+
+
+def test_whether_the_mains_are_off_is_asked_of_the_switch(slot):
+    assert slot.strategy.mains_are_off()
+    slot.mains.output = True
+    assert not slot.strategy.mains_are_off()
+    assert slot.diary == []
+
+
+def test_mains_that_cannot_be_asked_are_not_said_to_be_off(server):
+    s = Slot(server, power=BlindPowerDriver)
+    assert not s.strategy.mains_are_off()
+    s.target.cleanup()
+
+
+def test_a_host_that_does_not_answer_cannot_be_attached_to(slot):
+    slot.mains.output = True
+    slot.host.fault = TIMEOUT("no login")
+    with pytest.raises(DeadlineError, match="a login on console"):
+        slot.strategy.attach()
+    assert slot.diary == []
+    slot.host.fault = None
+    slot.strategy.transition("rails")
+    assert slot.diary == [*OFF, *RAILS]

@@ -187,6 +187,21 @@ def test_a_rail_that_the_supply_itself_cut_is_a_trip(supply, bench):
     assert supply.all_off()
 
 
+def test_in_a_burn_a_rail_that_is_gone_is_an_alarm_and_the_others_stay(supply, bench):
+    bench.guardian.start()
+    bench.guardian.apply("12v", 12.0, 2.1)
+    bench.guardian.apply("3v3", 3.3, 2.0)
+    bench.guardian.burn(True)
+    supply.channels[3].on = False
+    bench.ticks(5)
+    assert bench.guardian.tripped is None
+    assert supply.channels[1].on
+    supply.channels[1].load_a = 9.0
+    bench.ticks(5)
+    assert "12v drew" in bench.guardian.tripped
+    assert supply.all_off()
+
+
 def test_a_rail_that_charges_in_current_limit_is_not_taken_for_dead(supply, bench):
     bench.guardian.start()
     bench.guardian.apply("12v", 12.0, 0.5)

@@ -192,7 +192,7 @@ esac
     def knows(self, data, *, query=None, verify=None, code=0):
         """What `query` and `verify` print of these contents."""
         folder = self._folder / "known" / hashlib.sha256(data).hexdigest()
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("query", query), ("verify", verify)):
             if text is not None:
                 (folder / name).write_bytes(text.encode())

@@ -48,6 +48,15 @@ def test_a_failure_inside_comes_out_with_the_handlers_back():
     assert handlers() == before
 
 
+def test_a_cancel_counts_also_where_the_block_failed():
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt) as e, cancel_waits(lambda text: None):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise BenchError("the flash is gone")
+    assert str(e.value.__context__) == "the flash is gone"
+    assert handlers() == before
+
+
 def test_a_thread_that_cannot_be_told_of_signals_leaves_them_alone():
     before, seen = handlers(), []
 

@@ -9,7 +9,7 @@ import time
 import pytest
 from firmware_fakes import FolderHost
 
-from rig.errors import DeadlineError, ReplyError, UsageError
+from rig.errors import DeadlineError, LinkDownError, ReplyError, UsageError
 from rig.steps.firmware import job as jobs
 from rig.steps.firmware.job import PROMPT, ROOT, Ended, Job
 
@@ -91,12 +91,20 @@ def test_a_word_is_a_word_to_the_shell_whatever_is_in_it(host, tmp_path):
     assert not (tmp_path / "no").exists()
 
 
-def test_progress_is_shown_as_it_grows_and_once_more_at_the_end(host):
+def test_progress_is_shown_as_it_grows_and_once_more_at_the_end(host, tmp_path):
     seen = []
-    ended(Job.start(host, "j", "sh -c 'echo 1; sleep 0.1; echo 2; sleep 0.1; echo 3'"), progress=seen.append)
+
+    def look(text):
+        seen.append(text)
+        if text == "1\n":
+            (tmp_path / "go").touch()
+
+    ended(
+        Job.start(host, "j", f"sh -c 'echo 1; while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo 2'"),
+        progress=look,
+    )
     assert seen == sorted(seen, key=len)
-    assert seen[-1] == "1\n2\n3\n"
-    assert "1\n" in seen
+    assert (seen[-1], "1\n" in seen) == ("1\n2\n", True)
 
 
 @pytest.mark.parametrize("lines", [2_000, 40_000])
@@ -241,10 +249,44 @@ def test_a_folder_that_is_none_of_a_job_is_refused_before_the_host_is_asked(host
     assert host.asked == []
 
 
-def test_a_host_that_cannot_start_it_says_so(host, tmp_path):
+def test_a_host_that_cannot_start_it_says_so(host, monkeypatch):
+    monkeypatch.setattr(jobs, "_START_LOOKS", 1)
     host.root.write_text("a file where the folder should be")
     with pytest.raises(ReplyError, match=r"start 'true'.*is /run/rig-firmware writable"):
         Job.start(host, "j", "true")
+
+
+def test_a_host_without_the_programs_it_takes_says_which(host, monkeypatch):
+    monkeypatch.setattr(jobs, "_START_LOOKS", 1)
+    host.install("setsid", "exit 127\n")
+    with pytest.raises(ReplyError, match=r"start 'true'.*setsid"):
+        Job.start(host, "j", "true")
+
+
+def test_a_console_that_fails_for_a_while_does_not_end_the_following(host, monkeypatch):
+    monkeypatch.setattr(jobs, "_DEAF_S", 0.01)
+    job = Job.start(host, "j", "echo whole")
+    failing = iter([DeadlineError("test host", "a prompt", 30.0, ""), LinkDownError("console", "read", "gone")])
+
+    def fail(text):
+        if fault := next(failing, None):
+            raise fault
+        return text
+
+    host.typed = fail
+    assert ended(job) == Ended("whole\n", 0)
+
+
+def test_a_console_that_stays_deaf_is_the_benchs_fault_at_the_deadline(host, monkeypatch):
+    monkeypatch.setattr(jobs, "_DEAF_S", 0.01)
+    job = Job.start(host, "j", "true")
+
+    def fail(text):
+        raise LinkDownError("console", "read", "gone")
+
+    host.typed = fail
+    with pytest.raises(LinkDownError, match="gone"):
+        job.follow(lambda text: "n", lambda text: None, 0.1)
 
 
 def test_the_folder_of_the_jobs_is_its_owners_alone(host):

@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from rig.errors import BenchError, DeadlineError
 from rig.model import Findings
+from rig.parse.kernel_log import events, symptoms
 from rig.steps.firmware import recovery
 from rig.steps.firmware import tools as families
 from rig.steps.firmware.backup import kept
@@ -112,12 +113,29 @@ def _ethernet(ports: Ports, job: Job, found: Located, tools: Tools | None, log: 
         return route
     if tools is None:
         return route or Route(NEEDS_FLASH, "there is no flashing tool on the test host")
+    if route is None and not log.facts["port_types"] and (why := _driver_missing(ports)):
+        return Route(NEEDS_FLASH, why)
+    complaints = [str(log.facts.get("port_type_refused", ""))]
+    if route or _may_store(log):
+        try:
+            if stored := by_link_type(ports, job, found, tools, log):
+                return stored
+        except Refused as e:
+            complaints.append(str(e))
     try:
-        stored = by_link_type(ports, job, tools, log) if route or _may_store(log) else None
-        return stored or route or by_image(ports, job, found, tools, log)
+        return route or by_image(ports, job, found, tools, log)
     except Refused as e:
-        why = "; ".join(filter(None, [str(log.facts.get("port_type_refused", "")), str(e)]))
-        return Route(route.name, f"{route.note}; {why}") if route else Route(NEEDS_FLASH, why)
+        return Route(NEEDS_FLASH, "; ".join(filter(None, [*complaints, str(e)])))
+
+
+def _driver_missing(ports: Ports) -> str:
+    """Why a card without a driver is no case for a burn; empty: its BARs have no room, which an image can mend."""
+    told = symptoms(events(ports.host.run("dmesg").text))
+    if {"pci.bar_failed", "mlx4.missing_uar", "mlx4.uar_too_small"} & set(told):
+        return ""
+    return (
+        "no driver has the card, and not for want of room for its BARs: modprobe mlx4_core mlx4_en; see the kernel log"
+    )
 
 
 def _may_store(log: Log) -> bool:

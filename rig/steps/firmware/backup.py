@@ -14,6 +14,7 @@ from rig.steps.firmware import transfer
 from rig.steps.firmware.identity import QUERY_S, remedy, vital_product_data
 from rig.steps.firmware.job import MAKE_ROOT, ROOT
 from rig.steps.firmware.ports import Job, Ports
+from rig.steps.firmware.refused import Refused
 from rig.steps.firmware.report import Log
 from rig.steps.firmware.tools import Tools
 from rig.steps.pci import Located
@@ -40,15 +41,17 @@ def take(host: HostPort, tools: Tools, query_text: str, vpd: bytes) -> tuple[dic
     path, first = read_back(host, tools, "first")
     _, second = read_back(host, tools, "second")
     if first != second:
-        raise BenchError(
-            f"test host: two reads of the flash differ (SHA-256 {first[:12]} and {second[:12]}): the link or the "
+        raise Refused(
+            f"two reads of the flash differ (SHA-256 {first[:12]} and {second[:12]}): the link or the "
             "flash is not sound; nothing is burned on it"
         )
     check = host.run(tools.image(path, "verify"), _READ_S).text
     found = flint.verify(check)
     if found is None or not found.ok:
         reason = found.reason if found else check.strip()[-200:]
-        raise BenchError(f"test host: what was read off the flash does not verify ({reason}); nothing is burned on it")
+        raise Refused(f"what was read off the flash does not verify ({reason}); nothing is burned on it")
+    # under the name that an image of this sum has there: to go back it need not pass the console again
+    host.run(f"cp {path} {ROOT}/{first[:16]}.bin")
     flash = transfer.get(host, path)
     if hashlib.sha256(flash).hexdigest() != first:
         raise BenchError("test host: the backup changed on its way here; nothing is burned without a good one")
@@ -63,7 +66,13 @@ def take(host: HostPort, tools: Tools, query_text: str, vpd: bytes) -> tuple[dic
 
 
 def kept(ports: Ports, job: Job, found: Located, tools: Tools, identity: Identity, query_text: str, log: Log) -> Backup:
-    """BACKUP into the vault, and where it lies as a row."""
+    """BACKUP into the vault, and where it lies as a row; Refused where this serial was another card before."""
+    for earlier in ports.vault.of_card(job.unit.card.serial):
+        if earlier.virtual == job.virtual and not earlier.identity.same_card(identity):
+            raise Refused(
+                f"card {job.unit.card.serial} had MACs {' '.join(earlier.identity.macs)} in {earlier.folder.name}, "
+                f"this one has {' '.join(identity.macs)}: is its serial right? two cards must not share a backup"
+            )
     ports.tell("backup")
     files, failsafe = take(ports.host, tools, query_text, vital_product_data(ports.host, found))
     backup = ports.vault.keep(job.unit, identity, files, bench=job.bench, virtual=job.virtual, failsafe=failsafe)

@@ -19,9 +19,9 @@ from rig.steps.firmware import backup as backups
 from rig.steps.firmware import image as images
 from rig.steps.firmware.authority import Answers, Authority
 from rig.steps.firmware.cancel import cancel_waits
-from rig.steps.firmware.identity import query, remedy, verified
+from rig.steps.firmware.identity import identity, query, remedy, verified
 from rig.steps.firmware.image import Image
-from rig.steps.firmware.job import Ended
+from rig.steps.firmware.job import ROOT, Ended
 from rig.steps.firmware.job import Job as HostJob
 from rig.steps.firmware.ports import Job, Ports
 from rig.steps.firmware.refused import Refused
@@ -62,10 +62,10 @@ def flash(ports: Ports, job: Job, tools: Tools, image: Image, authority: Authori
     with cancel_waits(ports.tell):
         _hold(ports, job, image, backup)
         burned = _burned(ports, job, tools, image, authority)
-        if not burned.ok:
-            burned = replace(burned, flash=_gone_back(ports, job, tools, backup))
-        else:
+        if burned.ok or not burned.started:
             _settle(ports, job)
+        else:
+            burned = replace(burned, flash=_gone_back(ports, job, tools, backup, burned))
     return burned
 
 
@@ -74,7 +74,7 @@ def put_back(ports: Ports, job: Job, tools: Tools, backup: Backup, by: str) -> B
     with cancel_waits(ports.tell):
         image = images.check(ports.host, tools, backup.flash, backup.identity.device_id)
         _hold(ports, job, image, backup)
-        burned = _burned(ports, job, tools, image, _own(ports, tools, backup, by))
+        burned = _back_on(ports, job, tools, image, backup, by)
         if burned.ok:
             _settle(ports, job)
         else:
@@ -126,7 +126,8 @@ def _give_up(ports: Ports, job: Job, why: str) -> None:
 def _burned(ports: Ports, job: Job, tools: Tools, image: Image, authority: Authority) -> Burned:
     """Failsafe first; not failsafe only after the tool's own message and with that authorised; then verified."""
     burned = _tried(ports, job, tools, image, authority, nofs=False)
-    if burned.problem in (Problem.NOT_FAILSAFE, Problem.NO_GUIDS) and not burned.started:
+    lost = burned.problem is Problem.NO_GUIDS and authority.identity is not None
+    if (burned.problem is Problem.NOT_FAILSAFE or lost) and not burned.started:
         if "not failsafe" not in authority.allow:
             return replace(burned, why=f"{burned.why}; a burn that is not failsafe is not authorised")
         burned = _tried(ports, job, tools, image, authority, nofs=True)
@@ -141,10 +142,12 @@ def _tried(ports: Ports, job: Job, tools: Tools, image: Image, authority: Author
         arguments.append("-nofs")
         if authority.identity is not None:
             arguments += _identifiers(authority.identity)
-    host_job = HostJob.start(ports.host, f"burn-{secrets.token_hex(4)}", tools.flint(*arguments, "burn"))
+    name = f"burn-{secrets.token_hex(4)}"
     record = ports.vault.unfinished(job.unit.card.serial)
     if record is not None:
-        ports.vault.begin(replace(record, job=host_job.folder))
+        # before it starts: a rig that dies between the two must not leave a burn that nobody knows of
+        ports.vault.begin(replace(record, job=f"{ROOT}/{name}"))
+    host_job = HostJob.start(ports.host, name, tools.flint(*arguments, "burn"))
     answers, start = Answers(authority), time.monotonic()
     ended = host_job.follow(answers, progress(ports.tell), job.plan.burn_deadline_s)
     return _read(ended, answers, time.monotonic() - start)
@@ -196,11 +199,15 @@ def progress(tell: Callable[[str], None]) -> Callable[[str], None]:
 # --- back to the backup -----------------------------------------------------------------------------------------
 
 
-def _gone_back(ports: Ports, job: Job, tools: Tools, backup: Backup) -> str:
-    """After a failed burn: the flash as it was before, proven; or what keeps it from that."""
+def _gone_back(ports: Ports, job: Job, tools: Tools, backup: Backup, failed: Burned) -> str:
+    """After a burn that wrote and failed: the flash as it was before, proven; or what keeps it from that.
+
+    BenchError, with everything left on, when a burn that was not failsafe could not be undone: the old firmware
+    still runs, and no other way back is as good.
+    """
     why = ""
     for _ in range(_RESTORES):
-        if _as_before(ports, tools, backup):
+        if as_before(ports, tools, backup):
             _settle(ports, job)
             return "restored: the flash holds its own backup again" if why else "unchanged: the flash equals its backup"
         ports.tell("the burn failed: putting the card's own backup back")
@@ -208,18 +215,35 @@ def _gone_back(ports: Ports, job: Job, tools: Tools, backup: Backup) -> str:
             image = images.check(ports.host, tools, backup.flash, backup.identity.device_id)
         except Refused as e:
             why = str(e)
-            break
-        burned = _burned(ports, job, tools, image, _own(ports, tools, backup, "own backup"))
+            continue
+        burned = _back_on(ports, job, tools, image, backup, "own backup")
         if burned.ok:
             _settle(ports, job)
             return "restored: the flash holds its own backup again"
         why = burned.why
         ports.event("burn", state="not restored", why=why)
+    if not failed.failsafe:
+        raise BenchError(
+            f"{failed.why}; its backup could not be put back ({why}): everything stays on while the old firmware runs; "
+            f"'rig firmware restore {backup.folder}' on this bench goes on from here"
+        )
     _give_up(ports, job, why)
-    return f"unknown: the backup could not be put back ({why}); do not switch it off before you tried by hand"
+    return f"unknown: the backup could not be put back ({why})"
 
 
-def _as_before(ports: Ports, tools: Tools, backup: Backup) -> bool:
+def _back_on(ports: Ports, job: Job, tools: Tools, image: Image, backup: Backup, by: str) -> Burned:
+    """The backup burned and verified, and the card its own self again."""
+    burned = _burned(ports, job, tools, image, _own(ports, tools, backup, by))
+    if not burned.ok:
+        return burned
+    seen, _ = query(ports.host, tools)
+    now = identity(seen) if seen else None
+    if now is None or not now.same_card(backup.identity):
+        return replace(burned, ok=False, why="the backup is on the flash, but not with its GUIDs and MACs")
+    return burned
+
+
+def as_before(ports: Ports, tools: Tools, backup: Backup) -> bool:
     """Whether the flash reads as the backup does; a flash without an image does not read at all."""
     try:
         return backups.read_back(ports.host, tools, "after")[1] == backup.sha256

@@ -27,8 +27,9 @@ def cancel_waits(tell: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if noted:
-        raise KeyboardInterrupt
+        # also where the block failed: whoever cancelled must not find the next unit begun
+        if noted:
+            raise KeyboardInterrupt
 
 
 def _taken(handler: Callable[[int, object], None]) -> dict[signal.Signals, signal._HANDLER]:

@@ -13,8 +13,10 @@ from rig.steps.firmware import backup as backups
 from rig.steps.firmware import burn as burns
 from rig.steps.firmware import image as images
 from rig.steps.firmware import link_type, port_type, recovery, soundness
+from rig.steps.firmware import tools as families
 from rig.steps.firmware.authority import Authority
 from rig.steps.firmware.backup import kept
+from rig.steps.firmware.cancel import cancel_waits
 from rig.steps.firmware.identity import device_id, identify
 from rig.steps.firmware.image import Image
 from rig.steps.firmware.ports import Job, Ports
@@ -60,14 +62,21 @@ def by_port_type(ports: Ports, job: Job, found: Located, log: Log) -> Route | No
     return Route(PORT_TYPE, note)
 
 
-def by_link_type(ports: Ports, job: Job, tools: Tools, log: Log) -> Route | None:
+def by_link_type(ports: Ports, job: Job, found: Located, tools: Tools, log: Log) -> Route | None:
     """Store the port type on the card; None: its firmware stores none. Refused when storing it failed."""
     stored, text = link_type.stored(ports.host, tools)
     log.evidence["firmware/parameters.txt"] = text
     if not stored:
         return None
+    identity, _, query_text = identify(ports.host, tools)
+    kept(ports, job, found, tools, identity, query_text, log)
     ports.tell("LINK_TYPE")
-    refused, text = link_type.set_ethernet(ports.host, tools, stored)
+    with cancel_waits(ports.tell):
+        ports.guard.burn(True)
+        try:
+            refused, text = link_type.set_ethernet(ports.host, tools, stored)
+        finally:
+            ports.guard.burn(False)
     log.evidence["firmware/parameters-set.txt"] = text
     if refused:
         raise Refused(refused)
@@ -85,7 +94,8 @@ def by_image(ports: Ports, job: Job, found: Located, tools: Tools, log: Log) -> 
         raise Refused("the plan authorises no image (firmware.images) and no build (firmware.build)")
     identity, _, query_text = identify(ports.host, tools)
     image, authority, name = _chosen(ports, job, found, tools, identity, log)
-    log.facts["not_looked_at"] = soundness.refuse_unsound(ports, found)
+    if unknown := soundness.refuse_unsound(ports, found):
+        log.row("firmware.not_looked_at", unknown, note="before the burn; nothing spoke against it")
     backup = kept(ports, job, found, tools, identity, query_text, log)
     return burned(ports, job, tools, image, authority, backup, name, log)
 
@@ -114,10 +124,11 @@ def burned(
     after = _restarted(ports, job)
     if after is None:
         return Route(BURN_FAILED, "the flash verified, but after a cold restart the card is not there: see FLASH PRSNT")
+    tools = families.find(ports.host, after.endpoint, job.tools.tools)
     if strange := _not_the_same(ports, tools, image, backup, log):
         return Route(BURN_FAILED, f"the flash verified, but after a cold restart {strange}", restarted=True)
-    why = _not_ethernet(ports, job, after) if name in (FLASHED, CUSTOM) else ""
-    if why:
+    why = _not_ethernet(ports, job, after) if job.plan.task == "ethernet" else ""
+    if why and by_port_type(ports, job, after, log) is None:
         return Route(NEEDS_FLASH, f"{image.psid} {image.version} runs, and {why}", restarted=True)
     change = f"{backup.identity.psid} to {image.psid}, " if image.psid != backup.identity.psid else ""
     return Route(name, f"{change}{backup.identity.version} to {image.version}", restarted=True)

@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rig.errors import DeadlineError, ReplyError, UsageError
+from rig.errors import BenchError, DeadlineError, ReplyError, UsageError
 from rig.ports import HostPort
 
 ROOT = "/run/rig-firmware"
 PROMPT = re.compile(r"\(y/n\) \[n\] : ?")
 POLL_S = 0.2
+_START_LOOKS = 50
+_DEAF_S = 1.0
 _CHUNK = 24_000
 _CODE = re.compile(r"rig-code:(\d{1,3}|running|gone) (\d{1,9})\s*\Z")
 _INHIBIT = "systemd-inhibit --what=shutdown:sleep --who=rig --why=firmware"
@@ -59,10 +61,13 @@ class Job:
         reply = host.run(
             f"{MAKE_ROOT} && rm -rf {job.folder} && mkdir {job.folder} && "
             f"mkfifo {job.folder}/in && : >{job.folder}/out && "
-            f"(setsid sh -c {shlex.quote(inner)} </dev/null >/dev/null 2>&1 &)"
+            f"(setsid sh -c {shlex.quote(inner)} </dev/null >/dev/null 2>&1 &); "
+            f"n=0; until [ -e {job.folder}/pid ] || [ $n -ge {_START_LOOKS} ]; do sleep 0.1; n=$((n+1)); done; "
+            f"[ -e {job.folder}/pid ]"
         )
         if reply.code != 0:
-            raise ReplyError("test host", f"start {command!r}", reply.text.strip()[-300:], f"is {ROOT} writable?")
+            said = reply.text.strip()[-300:]
+            raise ReplyError("test host", f"start {command!r}", said, f"is {ROOT} writable? setsid, mkfifo?")
         return job
 
     def poll(self) -> Ended | None:
@@ -103,6 +108,16 @@ class Job:
         """End the program; only for one that asks and has not begun to write."""
         self._host.run(f"kill $(cat {self.folder}/tool) 2>/dev/null")
 
+    def _heard(self, deadline: float) -> Ended | None:
+        """`poll`, through a console that fails for a while: the program does not need it."""
+        try:
+            return self.poll()
+        except BenchError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_DEAF_S)
+            return None
+
     def follow(self, answer: Callable[[str], str], progress: Callable[[str], None], deadline_s: float) -> Ended:
         """Until it ends: `answer` gives the word for each question's text, `progress` sees all that was printed.
 
@@ -110,7 +125,7 @@ class Job:
         """
         deadline = time.monotonic() + deadline_s
         asked_to = 0
-        while (ended := self.poll()) is None:
+        while (ended := self._heard(deadline)) is None:
             text = self.text
             progress(text)
             questions = list(PROMPT.finditer(text, asked_to))

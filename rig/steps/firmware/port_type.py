@@ -15,6 +15,7 @@ from rig.steps.pci import DEVICES, Located, read_files, text_of
 
 _POLL_S = 0.1
 _PORTS = (1, 2)
+_REFUSED = "is not supported on this HCA"
 
 
 def port_types(host: HostPort, found: Located) -> dict[int, str]:
@@ -32,7 +33,7 @@ def shown(types: Mapping[int, str]) -> str:
 
 def make_ethernet(host: HostPort, found: Located, types: Mapping[int, str], deadline_s: float) -> str:
     """Write `eth` to every other port and wait for the interfaces; empty, or why the ports stay what they are."""
-    before = len(events(host.run("dmesg").text))
+    before = _refusals(host)
     replies = [host.run(f"echo eth > {DEVICES}/{found.endpoint}/mlx4_port{n}") for n, t in types.items() if t != "eth"]
     said = "; ".join(r.text.strip() for r in replies if r.code)
     deadline = time.monotonic() + deadline_s
@@ -42,12 +43,14 @@ def make_ethernet(host: HostPort, found: Located, types: Mapping[int, str], dead
         if len(ethernet) >= len(types) and all(t == "eth" for t in now.values()):
             return ""
         if any(t != "eth" for t in now.values()):
-            refused = [
-                e.text for e in events(host.run("dmesg").text)[before:] if "is not supported on this HCA" in e.text
-            ]
-            said = refused[0] if refused else ""
+            said = "; ".join(_refusals(host)[len(before) :])
         time.sleep(_POLL_S)
     return f"ports stay {shown(port_types(host, found))}: {said or 'no interface appeared'}"
+
+
+def _refusals(host: HostPort) -> list[str]:
+    """What the kernel said of port types so far; only those lines: a whole log is seconds on a serial console."""
+    return [e.text for e in events(host.run(f"dmesg | grep '{_REFUSED}'").text) if _REFUSED in e.text]
 
 
 def _kind(text: str) -> str:

@@ -16,7 +16,7 @@ import shlex
 from rig.errors import ReplyError
 from rig.ports import HostPort
 
-_UP, _DOWN = 2_100, 48_000
+_UP, _DOWN = 1_900, 48_000
 """Bytes of one part: up, a terminal's line; down, what is worth repeating."""
 _TRIES = 4
 _MOST_BYTES = 64 << 20
