@@ -14,6 +14,7 @@ import psutil
 import pytest
 from firmware_bench import ETH, IB, MODEL, RIG, ROOT, SMALL, FirmwareBench, lines, run, small
 
+import rig.report
 from rig.bench.plugs import plug_in
 from rig.model import AdapterUnit, CardUnit, Unit
 from rig.plugin.twin_process import TwinProcess
@@ -308,6 +309,8 @@ def test_a_run_killed_in_a_burn_is_made_good_by_the_next(bench, percent, power_f
     assert record["state"] == "burn in progress"
     (crashed,) = bench.out.glob("*/run.json")
     assert not crashed.with_name("stop.json").exists()
+    (told,) = rig.report.runs(bench.out).to_dict("records")
+    assert told["crashed"] and "a burn was in progress" in told["note"]
     result = run(arguments)
     assert result.returncode == 0, result.stderr
     rows = bench.rows("C")

@@ -57,12 +57,21 @@ class RunLog:
     def note(self) -> str:
         """Why this is not a plain pass or fail, or nothing."""
         if self.stop is None:
-            return "crashed: no stop record"
+            return "crashed: no stop record" + (
+                "; a burn was in progress: run the same bench again, or 'rig firmware show', before it is switched off"
+                if self._burning()
+                else ""
+            )
         if self.stop.verdict in GREEN and self.verdict not in GREEN and self.stop.status == "finished":
             return f"the stop record says {self.stop.verdict}, but a row says {self.verdict}"
         if self.stop.status == "finished":
             return self.stop.error or self._reservation()
         return f"{self.stop.status}: {self.stop.error or 'ended before the plan did'}"
+
+    def _burning(self) -> bool:
+        """Whether a firmware burn had begun and nothing says that it was settled."""
+        states = [e.state for e in events(self.folder)[0] if e.event == "burn"]
+        return bool(states) and states[-1] != "settled"
 
     def _reservation(self) -> str:
         """What keeps a finished run from being a plain pass or fail."""

@@ -142,6 +142,7 @@ class Event(Part):
     name: str = ""
     verdict: Verdict | None = None
     text: str = ""
+    state: str = ""
 
 
 class RailReading(Part):

@@ -258,6 +258,10 @@ def test_two_things_asked_in_one_question_are_both_told() -> None:
         # FS3 and later: a prompt of the same tool about another family
         "    You are about to change the security mode of the device.\n\n" + ASKED,
         "    Invariant sector is about to be changed\r" + SAME + ASKED,
+        "-W- The security mode will change.\n" + SAME + ASKED,
+        "-E- The flash part is not known.\n" + SAME + ASKED,
+        SAME + "    Note: the flash will be locked after this.\n" + ASKED,
+        SAME + "    Burning needs the boot block erased.\n" + ASKED,
         "x" * 200_000 + "\n" + ASKED,
         "\x1b[2J\0" + ASKED,
     ],

@@ -11,7 +11,7 @@ from rig.steps.firmware import transfer
 
 NOISE = b"".join(hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(3200))
 KERNEL = "[   12.345678] mlx4_core 0000:05:00.0: command 0x23 timed out\n"
-CONTENTS = [b"", b"\0", b"a\r\nb\x04\x1b", b"\xff" * 300_000, NOISE[:2_099], NOISE[:2_100], NOISE[:2_101], NOISE]
+CONTENTS = [b"", b"\0", b"a\r\nb\x04\x1b", b"\xff" * 300_000, *(NOISE[: transfer._UP + n] for n in (-1, 0, 1)), NOISE]
 
 
 @pytest.fixture
