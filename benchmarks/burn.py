@@ -1,4 +1,4 @@
-"""How long a burn takes as the rig does it (detached, followed, questions answered) against mstflint typed at the shell.
+"""How long a burn takes as the rig does it (detached, followed, answered) against mstflint typed at the shell.
 
     .venv/bin/python benchmarks/burn.py [ROUNDS]
 

@@ -19,15 +19,24 @@ def load_images(plan: PlanFile, plan_path: Path) -> tuple[bytes, ...]:
     return tuple(_image(plan_path, image.file, image.sha256) for image in plan.firmware.images)
 
 
+def read_image(path: Path) -> bytes:
+    """An image file; UsageError when it cannot be read, is empty or is larger than any card's flash."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as e:
+        raise UsageError(f"firmware image {path}: cannot be read: {e.strerror}") from e
+    if not 0 < len(data) <= _MOST_BYTES:
+        raise UsageError(f"firmware image {path}: {len(data)} bytes; expected 1 to {_MOST_BYTES}")
+    return data
+
+
 def _image(plan_path: Path, name: str, sha256: str) -> bytes:
     path = plan_path.parent / name
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= _MOST_BYTES else b""
-    except OSError as e:
-        raise UsageError(f"{plan_path}: firmware image {path}: cannot be read: {e.strerror}") from e
-    if not data:
-        raise UsageError(f"{plan_path}: firmware image {path}: {size} bytes; expected 1 to {_MOST_BYTES}")
+        data = read_image(path)
+    except UsageError as e:
+        raise UsageError(f"{plan_path}: {e}") from e
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise UsageError(
@@ -37,9 +46,9 @@ def _image(plan_path: Path, name: str, sha256: str) -> bytes:
     return data
 
 
-def load_backup(plan: PlanFile) -> Backup | None:
+def load_backup(plan: PlanFile, plan_path: Path) -> Backup | None:
     """The backup that the plan restores; UsageError when it is none or is damaged."""
-    return load(Path(plan.firmware.restore)) if plan.firmware.restore is not None else None
+    return load(plan_path.parent / plan.firmware.restore) if plan.firmware.restore is not None else None
 
 
 def vault(bench_path: Path, options: BenchOptions) -> Vault:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from rig.config.batch import AdapterEntry, BatchFile, CardEntry, UnitEntry
+from pydantic import ValidationError
+
+from rig.config.batch import BatchFile, UnitEntry
 from rig.config.library import default_library
 from rig.config.limits import LimitSection
 from rig.config.plan import Firmware, Image, PlanFile
+from rig.config.yamlfile import Section
 from rig.errors import UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
+from rig.plugin.firmware import read_image
 from rig.plugin.order import Order, bench_options, order_of
 from rig.vault import load
 
+S = TypeVar("S", bound=Section)
 WANTED = {"show": "shown", "backup": "backed up", "flash": "flashed", "restore": "restored"}
 NO_ADAPTER = "unnamed"
 VIRTUAL_OFF_S = 0.5
@@ -47,12 +53,9 @@ def backup(place: Place) -> Order:
 
 def flash(place: Place, image: Path, psids: tuple[str, str] | None, allow: tuple[str, ...], *, ask: bool) -> Order:
     """One image onto the card, a backup first; UsageError when the file cannot be read."""
-    try:
-        data = image.read_bytes()
-    except OSError as e:
-        raise UsageError(f"{image}: cannot be read: {e.strerror}") from e
+    data = read_image(image)
     from_psid, to_psid = psids or (None, None)
-    entry = Image.model_validate({
+    entry = _valid(Image, {
         "file": str(image.resolve()), "sha256": hashlib.sha256(data).hexdigest(), "from_psid": from_psid,
         "to_psid": to_psid, "allow": ["same version", *allow],
     })  # fmt: skip
@@ -86,16 +89,23 @@ def _order(place: Place, task: str, unit: Unit, **firmware: object) -> Order:
         firmware=Firmware.model_validate({"task": task, **off_s, **firmware}),
         limits={"firmware.route": LimitSection.model_validate({"one_of": [WANTED[task]], "why": f"asked to {task}"})},
     )
-    entry = UnitEntry(
-        adapter=AdapterEntry(
-            design=unit.adapter.design,
-            serial=unit.adapter.serial,
-            jumpers=dict(unit.adapter.jumpers),
-            mods=list(unit.adapter.mods),
-        ),
-        card=CardEntry(model=unit.card.model, serial=unit.card.serial),
-    )
+    adapter = unit.adapter
+    entry = _valid(UnitEntry, {
+        "adapter": {"design": adapter.design, "serial": adapter.serial, "jumpers": dict(adapter.jumpers),
+                    "mods": list(adapter.mods)},
+        "card": {"model": unit.card.model, "serial": unit.card.serial},
+    })  # fmt: skip
     batch = BatchFile(name=name, plan=name, units=[entry])
     return order_of(
         default_library(), batch, (unit,), plan, Path(name), place.bench, place.twin, place.out, place.twin_state, []
     )
+
+
+def _valid(schema: type[S], given: dict[str, object]) -> S:
+    """What was typed as the file sections it stands for; UsageError with the first thing that is wrong."""
+    try:
+        return schema.model_validate(given)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        where = ".".join(str(key) for key in first["loc"])
+        raise UsageError(f"{where}: {first['msg']}, got {first.get('input')!r}") from None

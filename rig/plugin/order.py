@@ -83,7 +83,7 @@ def order_of(
     images = firmware.load_images(plan, plan_path)
     files = [*files, *(f for f in (bench_path, twin_path) if f is not None), *sorted(parts)]
     return Order(
-        bench_path, bench, twin_path, batch, units, plan, library, out, images, firmware.load_backup(plan),
+        bench_path, bench, twin_path, batch, units, plan, library, out, images, firmware.load_backup(plan, plan_path),
         _checked_state(bench_path, bench, twin_state), tuple(files),
     )  # fmt: skip
 

@@ -209,7 +209,7 @@ def test_a_console_that_went_away_while_the_host_was_off_is_opened_again(server)
 # --- firmware is being burned ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rung", ["off", "rails", "powered", "shell", Status.off, Status.shell])
+@pytest.mark.parametrize("rung", ["off", "shell", Status.powered])
 def test_nothing_is_switched_while_firmware_is_burned(slot, rung):
     slot.strategy.transition("shell")
     slot.diary.clear()

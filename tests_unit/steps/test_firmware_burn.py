@@ -6,7 +6,7 @@ import pytest
 from firmware_fakes import UNIT, FakeFlint, FakeGuard, FolderHost, captured, job, ports, queried
 
 from rig.config.plan import Firmware
-from rig.errors import BenchError, DeadlineError, ReplyError
+from rig.errors import BenchError, DeadlineError, LinkDownError, ReplyError
 from rig.model import AdapterUnit, CardUnit, Unit
 from rig.parse.flint import Problem
 from rig.steps.firmware import burn as burns
@@ -46,6 +46,7 @@ class Shop:
     def __init__(self, tmp_path):
         self.host = FolderHost(tmp_path)
         self.host.install("systemd-inhibit", "exit 1\n")
+        self.host.install("sleep", "exec /bin/sleep 0.01\n")
         self.flint = FakeFlint(self.host, tmp_path, tmp_path / "vault")
         self.flint.knows(OLD, verify=GOOD, query=queried())
         self.flint.knows(NEW, verify=GOOD, query=queried(ETH))
@@ -236,6 +237,13 @@ def test_a_burn_that_failed_after_its_start_puts_the_backup_back(shop):
     assert shop.flint.records(2)[0]["state"] == "burn in progress"
 
 
+def test_a_tool_that_was_killed_before_its_first_word_of_progress_may_have_written(shop):
+    shop.flint.burn(captured("burn").partition("\rBurning")[0], code=137, leaves=TORN)
+    it = shop.flash(Authority("plan"))
+    assert it.started and not it.ok
+    assert shop.flint.flash != TORN or shop.record is not None
+
+
 def test_a_flash_that_reads_as_before_is_not_burned_again(shop):
     shop.flint.burn(captured("burn-erase-fails"), code=1)
     it = shop.flash(Authority("plan", frozenset(["older version"]), (IB, ETH)))
@@ -316,20 +324,53 @@ def test_a_burn_that_does_not_end_keeps_the_power_on_and_its_record(shop, monkey
     shop.job = job(Firmware(burn_deadline_s=0.3))
     # the word never comes: the tool waits, and so does its end
     monkeypatch.setattr(jobs.Job, "answer", lambda self, word: None)
-    with pytest.raises(DeadlineError, match=r"the end of /run/rig-firmware/burn-"):
-        shop.flash()
+    try:
+        with pytest.raises(DeadlineError, match=r"the end of /run/rig-firmware/burn-"):
+            shop.flash()
+    finally:
+        jobs.Job(shop.host, shop.record.job).stop()
     assert shop.guard.burning == [True]
     assert shop.record.state == "burn in progress"
-    jobs.Job(shop.host, shop.record.job).stop()
 
 
 def test_the_record_names_the_job_before_it_starts(shop):
     shop.flint.burn(captured("burn"))
+    shop.flash()
+    assert shop.flint.records(0)[0]["job"].startswith("/run/rig-firmware/burn-")
+    seen = []
+    shop.host.typed = lambda text: seen.append(shop.record) or text if "setsid" in text else text
+    shop.flint.burn(captured("burn"))
+    shop.flash()
+    assert seen[0].job.startswith("/run/rig-firmware/burn-")
+
+
+def test_a_burn_that_could_not_even_begin_lets_the_power_go(shop):
     shop.host.typed = lambda text: "exit 1" if "setsid" in text else text
     with pytest.raises(ReplyError, match="start 'mstflint"):
         shop.flash()
+    assert shop.flint.flash == OLD
+    assert shop.record is None
+    assert shop.guard.burning == [True, False]
+
+
+def test_a_console_that_is_lost_while_a_burn_is_started_keeps_everything_on(shop):
+    def lost(text):
+        if "setsid" in text:
+            raise LinkDownError("console", "read", "gone")
+        return text
+
+    shop.host.typed = lost
+    with pytest.raises(LinkDownError):
+        shop.flash()
     assert shop.record.job.startswith("/run/rig-firmware/burn-")
     assert shop.guard.burning == [True]
+
+
+def test_a_backup_that_could_not_even_begin_to_go_back_leaves_an_unknown_flash_on_record(shop):
+    shop.host.typed = lambda text: "exit 1" if "setsid" in text else text
+    with pytest.raises(ReplyError, match="start 'mstflint"):
+        shop.put_back()
+    assert shop.record.state == UNKNOWN
 
 
 def test_the_burn_of_another_card_stays_on_record(shop):

@@ -9,9 +9,9 @@ import time
 import pytest
 from firmware_fakes import FolderHost
 
-from rig.errors import DeadlineError, LinkDownError, ReplyError, UsageError
+from rig.errors import DeadlineError, LinkDownError, UsageError
 from rig.steps.firmware import job as jobs
-from rig.steps.firmware.job import PROMPT, ROOT, Ended, Job
+from rig.steps.firmware.job import PROMPT, ROOT, Ended, Job, NotStartedError
 
 DEADLINE_S = 20.0
 QUESTION = "Do you want to continue ? (y/n) [n] : "
@@ -252,15 +252,35 @@ def test_a_folder_that_is_none_of_a_job_is_refused_before_the_host_is_asked(host
 def test_a_host_that_cannot_start_it_says_so(host, monkeypatch):
     monkeypatch.setattr(jobs, "_START_LOOKS", 1)
     host.root.write_text("a file where the folder should be")
-    with pytest.raises(ReplyError, match=r"start 'true'.*is /run/rig-firmware writable"):
+    with pytest.raises(NotStartedError, match=r"start 'true'.*is /run/rig-firmware writable"):
         Job.start(host, "j", "true")
 
 
 def test_a_host_without_the_programs_it_takes_says_which(host, monkeypatch):
     monkeypatch.setattr(jobs, "_START_LOOKS", 1)
     host.install("setsid", "exit 127\n")
-    with pytest.raises(ReplyError, match=r"start 'true'.*setsid"):
+    with pytest.raises(NotStartedError, match=r"start 'true'.*setsid"):
         Job.start(host, "j", "true")
+
+
+def test_one_that_was_said_not_to_have_started_does_not_start_later(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "_START_LOOKS", 1)
+    slow = f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done\n"
+    host.install("setsid", f'{slow}PATH="${{PATH#*:}}" setsid "$@"\ntouch {tmp_path}/over\n')
+    with pytest.raises(NotStartedError):
+        Job.start(host, "j", f"touch {tmp_path}/burned")
+    (tmp_path / "go").touch()
+    until((tmp_path / "over").exists)
+    assert not (tmp_path / "burned").exists()
+
+
+def test_an_inhibitor_that_takes_its_time_does_not_keep_from_starting(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "_START_LOOKS", 10)
+    host.install("systemd-inhibit", f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done\nexit 1\n")
+    job = Job.start(host, "j", "echo late")
+    assert job.poll() is None
+    (tmp_path / "go").touch()
+    assert ended(job) == Ended("late\n", 0)
 
 
 def test_a_console_that_fails_for_a_while_does_not_end_the_following(host, monkeypatch):

@@ -37,7 +37,7 @@ def read_back(host: HostPort, tools: Tools, name: str = "read") -> tuple[str, st
 
 
 def take(host: HostPort, tools: Tools, query_text: str, vpd: bytes) -> tuple[dict[str, bytes], bool | None]:
-    """Files of a backup, and whether its image is failsafe; BenchError when two reads differ or it does not verify."""
+    """Files of a backup, and whether its image is failsafe; Refused when two reads differ or it does not verify."""
     path, first = read_back(host, tools, "first")
     _, second = read_back(host, tools, "second")
     if first != second:

@@ -21,7 +21,7 @@ from rig.steps.firmware.authority import Answers, Authority
 from rig.steps.firmware.cancel import cancel_waits
 from rig.steps.firmware.identity import identity, query, remedy, verified
 from rig.steps.firmware.image import Image
-from rig.steps.firmware.job import ROOT, Ended
+from rig.steps.firmware.job import ROOT, Ended, NotStartedError
 from rig.steps.firmware.job import Job as HostJob
 from rig.steps.firmware.ports import Job, Ports
 from rig.steps.firmware.refused import Refused
@@ -31,6 +31,8 @@ from rig.vault import UNKNOWN, Backup, Burning, Identity
 OWN_BACKUP = frozenset({"same version", "older version", "not failsafe", "blank VSD"})
 """What putting a card's own image back may be asked: all of it leads to where the card was."""
 _RESTORES = 2
+_KILLED = 128
+"""A shell's exit code beyond this is a signal's."""
 _STEP_PERCENT = 10
 
 
@@ -61,7 +63,11 @@ def flash(ports: Ports, job: Job, tools: Tools, image: Image, authority: Authori
     """
     with cancel_waits(ports.tell):
         _hold(ports, job, image, backup)
-        burned = _burned(ports, job, tools, image, authority)
+        try:
+            burned = _burned(ports, job, tools, image, authority)
+        except NotStartedError:
+            _settle(ports, job)
+            raise
         if burned.ok or not burned.started:
             _settle(ports, job)
         else:
@@ -74,7 +80,11 @@ def put_back(ports: Ports, job: Job, tools: Tools, backup: Backup, by: str) -> B
     with cancel_waits(ports.tell):
         image = images.check(ports.host, tools, backup.flash, backup.identity.device_id)
         _hold(ports, job, image, backup)
-        burned = _back_on(ports, job, tools, image, backup, by)
+        try:
+            burned = _back_on(ports, job, tools, image, backup, by)
+        except NotStartedError as e:
+            _give_up(ports, job, str(e))
+            raise
         if burned.ok:
             _settle(ports, job)
         else:
@@ -168,7 +178,14 @@ def _read(ended: Ended, answers: Answers, seconds: float) -> Burned:
         said = "; ".join(flint.messages(ended.text).errors) or ended.text.strip()[-200:]
         why = answers.refused or f"{problem or 'it ended early'} (exit {ended.code}): {said}; {remedy(problem)}"
     failsafe = flint.Prompt.NOT_FAILSAFE not in answers.asked
-    return Burned(not why, seen.started, failsafe, why, problem, seconds, ended.text, tuple(answers.asked))
+    started = seen.started or not _gave_a_reason(ended, answers)
+    return Burned(not why, started, failsafe, why, problem, seconds, ended.text, tuple(answers.asked))
+
+
+def _gave_a_reason(ended: Ended, answers: Answers) -> bool:
+    """The tool itself said why it stopped; one that was killed may have erased before it printed a word of it."""
+    told = bool(flint.messages(ended.text).errors or answers.refused)
+    return told and ended.code is not None and ended.code <= _KILLED
 
 
 def _proven(ports: Ports, tools: Tools, image: Image, burned: Burned) -> Burned:

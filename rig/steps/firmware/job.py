@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 import shlex
 import time
@@ -33,6 +34,10 @@ MAKE_ROOT = f"mkdir -p {ROOT} && chmod 700 {ROOT}"
 """The folder on the test host that jobs and files are in; root's alone, and gone with its next boot."""
 
 
+class NotStartedError(ReplyError):
+    """Nothing runs: the test host could not even begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What a program printed, carriage returns and all, and its exit code; None: it vanished without one."""
@@ -52,22 +57,24 @@ class Job:
 
     @classmethod
     def start(cls, host: HostPort, name: str, command: str) -> Job:
-        """Start a shell command line; ReplyError when it cannot even be started."""
+        """Start a shell command line; NotStartedError when nothing runs then."""
         job = cls(host, f"{ROOT}/{name}")
         inner = (
-            f"cd {job.folder}; exec 3<>in; i=; {_INHIBIT} true 2>/dev/null && i={shlex.quote(_INHIBIT)}; "
-            f"echo $$ >pid; $i {command} <&3 >out 2>&1 3>&- & echo $! >tool; wait $!; echo $? >new; mv new code"
+            f"cd {job.folder} || exit; echo $$ >pid; exec 3<>in; "
+            f"i=; {_INHIBIT} true 2>/dev/null && i={shlex.quote(_INHIBIT)}; "
+            f"$i {command} <&3 >out 2>&1 3>&- & echo $! >tool; wait $!; echo $? >new; mv new code"
         )
         reply = host.run(
             f"{MAKE_ROOT} && rm -rf {job.folder} && mkdir {job.folder} && "
             f"mkfifo {job.folder}/in && : >{job.folder}/out && "
             f"(setsid sh -c {shlex.quote(inner)} </dev/null >/dev/null 2>&1 &); "
             f"n=0; until [ -e {job.folder}/pid ] || [ $n -ge {_START_LOOKS} ]; do sleep 0.1; n=$((n+1)); done; "
-            f"[ -e {job.folder}/pid ]"
+            # without its folder one that comes late cannot begin
+            f"[ -e {job.folder}/pid ] || {{ rm -rf {job.folder}; false; }}"
         )
         if reply.code != 0:
             said = reply.text.strip()[-300:]
-            raise ReplyError("test host", f"start {command!r}", said, f"is {ROOT} writable? setsid, mkfifo?")
+            raise NotStartedError("test host", f"start {command!r}", said, f"is {ROOT} writable? setsid, mkfifo?")
         return job
 
     def poll(self) -> Ended | None:
@@ -130,8 +137,11 @@ class Job:
             progress(text)
             questions = list(PROMPT.finditer(text, asked_to))
             if questions and not text[questions[-1].end() :].strip():
-                self.answer(answer(text[asked_to : questions[-1].end()]))
-                asked_to = questions[-1].end()
+                word = answer(text[asked_to : questions[-1].end()])
+                # a console that is deaf now is tried again at the next look: the tool waits
+                with contextlib.suppress(BenchError):
+                    self.answer(word)
+                    asked_to = questions[-1].end()
             if time.monotonic() > deadline:
                 raise DeadlineError("test host", f"the end of {self.folder}", deadline_s, text[-200:])
             time.sleep(POLL_S)

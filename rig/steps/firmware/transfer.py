@@ -21,7 +21,7 @@ _UP, _DOWN = 1_900, 48_000
 _TRIES = 4
 _MOST_BYTES = 64 << 20
 _SUM = re.compile(r"\b([0-9a-f]{64})\b")
-_WEAK = "the console loses text: check its cable, speed and flow control"
+_WEAK = "the console loses text: check its cable, speed and flow control; or the test host has no room"
 
 
 def put(host: HostPort, data: bytes, path: str) -> None:
