@@ -143,13 +143,6 @@ def test_a_program_that_is_killed_tells_by_its_exit_code(host):
     assert ended(job) == Ended("", 128 + signal.SIGKILL)
 
 
-def test_one_that_only_asks_is_stopped(host):
-    job = Job.start(host, "j", SLEEP)
-    pid(host, "j", "tool")
-    job.stop()
-    assert ended(job).code == 128 + signal.SIGTERM
-
-
 @pytest.fixture
 def reap():
     """Takes in orphans in place of this machine's init, which may take its time."""

@@ -28,8 +28,6 @@ _CHUNK = 24_000
 _CODE = re.compile(r"rig-code:(\d{1,3}|running|gone) (\d{1,9})\s*\Z")
 _INHIBIT = "systemd-inhibit --what=shutdown:sleep --who=rig --why=firmware"
 _FOLDER = re.compile(rf"{ROOT}/[A-Za-z0-9-]{{1,64}}")
-
-
 MAKE_ROOT = f"mkdir -p {ROOT} && chmod 700 {ROOT}"
 """The folder on the test host that jobs and files are in; root's alone, and gone with its next boot."""
 
@@ -110,10 +108,6 @@ class Job:
         """Type a line to it; lost when it has ended."""
         # for reading too: opened for writing alone, a FIFO that nobody reads any more never opens
         self._host.run(f"echo {shlex.quote(word)} 1<>{self.folder}/in")
-
-    def stop(self) -> None:
-        """End the program; only for one that asks and has not begun to write."""
-        self._host.run(f"kill $(cat {self.folder}/tool) 2>/dev/null")
 
     def _heard(self, deadline: float) -> Ended | None:
         """`poll`, through a console that fails for a while: the program does not need it."""
