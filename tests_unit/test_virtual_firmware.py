@@ -177,6 +177,8 @@ def test_a_card_becomes_ethernet_by_an_image_of_its_own_ini(bench):
 
 
 MAC = 0x0202C9ABCDE0
+TINY = 0x4000
+"""Of a card in recovery every word goes through configuration space."""
 
 
 def kept(bench, serial):
@@ -184,14 +186,14 @@ def kept(bench, serial):
     guids = tuple(f"{(m >> 24) << 40 | 0x0300 << 24 | m & 0xFFFFFF:016x}" for m in range(MAC, MAC + 4))
     own = Identity(IB, 4099, "2.42.5000", guids, (f"{MAC:012x}", f"{MAC + 1:012x}"))
     unit = Unit(AdapterUnit("TobleMiner-revA", f"A-{serial}"), CardUnit(MODEL, serial))
-    files = {"flash.bin": small("ib", mac=MAC)}
+    files = {"flash.bin": image.build("ib", mac=MAC, size=TINY)}
     return Vault(bench.vault).keep(unit, own, files, bench="b", virtual=True, failsafe=True)
 
 
 def test_cards_in_flash_recovery_come_back_with_their_own_identity(bench):
     """Blank; a short left on FLASH PRSNT; not on the bus at all after a burn that was interrupted."""
     dark = {"firmware": "blank", "flash": {"absent_without_image": True}}
-    short = {"firmware": "recovery", "image": {"size": SMALL}}
+    short = {"firmware": "recovery", "image": {"size": TINY}}
     bench.twin("cards: " + json.dumps({"BLANK": {"firmware": "blank"}, "SHORT": short, "DARK": dark}))
     backups = {serial: kept(bench, serial) for serial in ("BLANK", "DARK")}
     gone = backups["DARK"]
@@ -226,6 +228,10 @@ def test_what_the_documentation_shows_works_and_a_restore_brings_the_card_back(t
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     bench = tmp_path / "configs" / "benches" / "virtual.yaml"
     bench.write_text(bench.read_text().replace("name: virtual", "name: virtual\n      firmware: {vault: ../../vault}"))
+    twin = tmp_path / "configs" / "twins" / "infiniband.yaml"
+    twin.write_text(
+        twin.read_text().replace("CX3-05: {firmware: ib}", f"CX3-05: {{firmware: ib, image: {{size: {SMALL}}}}}")
+    )
 
     def call(*words):
         return subprocess.run([*RIG, *words], capture_output=True, text=True, cwd=tmp_path, timeout=280, check=False,

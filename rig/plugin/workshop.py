@@ -37,10 +37,15 @@ class Workshop:
         tell: Callable[[str, str], None],
         event: Callable[..., None],
     ) -> Ports:
-        """The step's ports on an open bench."""
+        """The step's ports on an open bench; what a person is told is in the journal too."""
+
+        def told(text: str) -> None:
+            tell("progress", text)
+            event("progress", text=text)
+
         return Ports(
             bench.host, bench.supply, bench.hold, bench.operator, bench.builder, self.vault, cold_restart,
-            lambda text: tell("progress", text), event,
+            told, event,
         )  # fmt: skip
 
     def job(self, bench: Bench, unit: Unit, run: str) -> Job:
