@@ -46,7 +46,7 @@ class FirmwareBench:
         self.bench.write_text(text)
 
     def twin(self, text: str) -> None:
-        (self.folder / "twin.yaml").write_text(text)
+        (self.folder / "twin.yaml").write_text(f"host: {{boot_s: 0.2}}\n{text}")
 
     def write(self, name: str, content: bytes) -> str:
         """An image file beside the plan; its SHA-256."""
