@@ -157,8 +157,35 @@ def attempts_before(folder: Path, unit: Unit) -> int:
     return count
 
 
+def unit_row(unit: Unit) -> dict[str, dict[str, Any]]:
+    """A unit as the files of the rig have it: `adapter` and `card`, as in a batch file."""
+    adapter, card = unit.adapter, unit.card
+    return {
+        "adapter": {
+            "design": adapter.design,
+            "serial": adapter.serial,
+            "jumpers": dict(adapter.jumpers),
+            "mods": list(adapter.mods),
+        },
+        "card": {"model": card.model, "serial": card.serial},
+    }
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file on disk, whole or not at all: a reader never sees half of it; OSError when it cannot be written.
+
+    A power cut leaves the old or the new; which one is certain only once the folder is synced too.
+    """
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
 def _start_row(start: Start) -> dict[str, object]:
-    unit = start.unit
+    unit = unit_row(start.unit)
     return {
         "batch": start.batch,
         "batch_id": start.batch_id,
@@ -166,13 +193,8 @@ def _start_row(start: Start) -> dict[str, object]:
         "virtual": start.virtual,
         "plan": start.plan,
         "attempt": start.attempt,
-        "adapter": {
-            "design": unit.adapter.design,
-            "serial": unit.adapter.serial,
-            "jumpers": dict(unit.adapter.jumpers),
-            "mods": list(unit.adapter.mods),
-        },
-        "card": {"model": unit.card.model, "serial": unit.card.serial, **start.card},
+        "adapter": unit["adapter"],
+        "card": {**unit["card"], **start.card},
         "versions": dict(start.versions),
         "instruments": {k: dict(v) for k, v in start.instruments.items()},
         "hashes": dict(start.hashes),
@@ -227,14 +249,9 @@ def _append(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def _write_json(path: Path, row: Mapping[str, object]) -> None:
-    """Whole or not at all: a reader never sees half of it, a power cut leaves the old or the new."""
-    temporary = path.with_name(path.name + ".new")
+    text = json.dumps(row, indent=1, allow_nan=False)
     try:
-        with temporary.open("w", encoding="utf-8") as f:
-            json.dump(row, f, indent=1, allow_nan=False)
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(path)
+        write_whole(path, text.encode())
     except OSError as e:
         raise BenchError(f"{path}: the journal cannot be written: {e.strerror}; free the disk, then run again") from e
 

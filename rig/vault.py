@@ -21,7 +21,7 @@ from typing import Any
 
 from rig.errors import BenchError, UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
-from rig.record import iso, safe_name
+from rig.record import iso, safe_name, unit_row, write_whole
 
 SCHEMA = 1
 FLASH, INI, QUERY, VPD, MANIFEST = "flash.bin", "config.ini", "query.txt", "vpd.bin", "backup.json"
@@ -136,7 +136,7 @@ class Vault:
         folder = self.root / safe_name(unit.card.serial) / name
         row = {
             "schema": SCHEMA, "taken": iso(now.timestamp()), "bench": bench, "virtual": virtual, "sha256": sha256,
-            "size": len(files[FLASH]), "failsafe": failsafe, "identity": asdict(identity), "unit": _unit_row(unit),
+            "size": len(files[FLASH]), "failsafe": failsafe, "identity": asdict(identity), "unit": unit_row(unit),
         }  # fmt: skip
         _write_folder(folder, {**files, MANIFEST: json.dumps(row, indent=1).encode()})
         kept = load(folder)
@@ -221,24 +221,11 @@ def _burning(path: Path) -> Burning:
 
 def _burning_row(burning: Burning) -> dict[str, object]:
     plain = {f.name: getattr(burning, f.name) for f in fields(burning)}
-    return {**plain, "unit": _unit_row(burning.unit)}
+    return {**plain, "unit": unit_row(burning.unit)}
 
 
 def _identity(row: Mapping[str, Any]) -> Identity:
     return Identity(**{**row, "guids": tuple(row["guids"]), "macs": tuple(row["macs"])})
-
-
-def _unit_row(unit: Unit) -> dict[str, object]:
-    adapter = unit.adapter
-    return {
-        "adapter": {
-            "design": adapter.design,
-            "serial": adapter.serial,
-            "jumpers": dict(adapter.jumpers),
-            "mods": list(adapter.mods),
-        },
-        "card": {"model": unit.card.model, "serial": unit.card.serial},
-    }
 
 
 def _unit(row: Mapping[str, Any]) -> Unit:
@@ -280,12 +267,7 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _write_synced(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, data)
     _sync(path.parent)
 
 

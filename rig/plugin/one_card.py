@@ -18,6 +18,7 @@ from rig.errors import UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
 from rig.plugin.firmware import read_image
 from rig.plugin.order import Order, bench_options, order_of
+from rig.record import unit_row
 from rig.vault import load
 
 S = TypeVar("S", bound=Section)
@@ -89,12 +90,7 @@ def _order(place: Place, task: str, unit: Unit, **firmware: object) -> Order:
         firmware=Firmware.model_validate({"task": task, **off_s, **firmware}),
         limits={"firmware.route": LimitSection.model_validate({"one_of": [WANTED[task]], "why": f"asked to {task}"})},
     )
-    adapter = unit.adapter
-    entry = _valid(UnitEntry, {
-        "adapter": {"design": adapter.design, "serial": adapter.serial, "jumpers": dict(adapter.jumpers),
-                    "mods": list(adapter.mods)},
-        "card": {"model": unit.card.model, "serial": unit.card.serial},
-    })  # fmt: skip
+    entry = _valid(UnitEntry, dict(unit_row(unit)))
     batch = BatchFile(name=name, plan=name, units=[entry])
     return order_of(
         default_library(), batch, (unit,), plan, Path(name), place.bench, place.twin, place.out, place.twin_state, []
