@@ -102,6 +102,11 @@ def small(variant: str, **more: object) -> bytes:
     return image.build(variant, size=SMALL, **more)  # type: ignore[arg-type]
 
 
+def change(bench: FirmwareBench, content: bytes, **more: object) -> str:
+    """A plan's firmware section that authorises the change from InfiniBand to Ethernet."""
+    return "images: [" + bench.authorised("eth.bin", content, from_psid=IB, to_psid=ETH, **more) + "]"
+
+
 def lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
