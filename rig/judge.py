@@ -61,6 +61,8 @@ def _one(m: Measurement, expected: Expected | None) -> Judged:
         return Judged(m, None, f"not judged: {expected}" if expected else _RECORDED)
     if m.value is None:
         return Judged(m, Verdict.NOT_RUN, m.note or "it was due but could not be measured", expected)
+    if m.at_least and (short := _unresolved(m, expected)):
+        return Judged(m, Verdict.NOT_RUN, f"{short}; {expected.why}", expected)
     return Judged(m, _verdict(m, expected), expected.why, expected)
 
 
@@ -73,6 +75,16 @@ def _finite(m: Measurement) -> Measurement:
 
 def _not_measured(name: str, limit: Limit) -> Judged:
     return Judged(Measurement(name, None, ""), Verdict.NOT_RUN, f"nobody measured it; {limit.why}", limit)
+
+
+def _unresolved(m: Measurement, limit: Limit) -> str | None:
+    """Why "this or more" does not show what the limit asks; None: it does."""
+    if isinstance(m.value, str) or m.value is None:
+        return None
+    asked = max((b for b in (limit.low, limit.marginal_low) if b is not None), default=None)
+    if limit.high is None and limit.marginal_high is None and asked is not None and m.value >= asked:
+        return None
+    return f"this bench can tell no more than {m.value:.4g} {m.unit}: use a finer channel or a multimeter"
 
 
 def _verdict(m: Measurement, limit: Limit) -> Verdict:

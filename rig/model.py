@@ -82,6 +82,10 @@ class Measurement:
     note: str = ""
     evidence: str = ""
     """Path of the raw text below the run's folder."""
+    error: float | None = None
+    """Bound of the instrument's own error, in `unit`; None: not known, or nothing an instrument read."""
+    at_least: bool = False
+    """The value is all that the instrument can tell: the truth is this or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +285,29 @@ GENERATION_GTPS: Mapping[int, float] = MappingProxyType({1: 2.5, 2: 5.0, 3: 8.0,
 
 
 @dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Error bound of a reading: percent of it plus an offset, in the unit of the reading."""
+
+    percent: float
+    offset: float
+
+    def bound(self, value: float) -> float:
+        return abs(value) * self.percent / 100 + self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class RailAccuracy:
+    """How well a rail is read back; None: nobody has sourced it."""
+
+    voltage: Accuracy | None
+    current: Accuracy | None
+
+    def __str__(self) -> str:
+        parts = [(self.voltage, "V"), (self.current, "A")]
+        return ", ".join(f"{a.percent:g} % + {a.offset:g} {u}" if a else f"{u}: not sourced" for a, u in parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One channel at one instant; `time_s` is the wall clock at the middle of the query."""
 
@@ -289,14 +316,37 @@ class Reading:
     current_a: float
     limiting: bool | None = None
     """True: the channel is in current limit (CC); None: the supply cannot say."""
+    error_v: float | None = None
+    error_a: float | None = None
+    """Bounds of the instrument's own error; None: its accuracy is not sourced."""
+    power_w: float | None = None
+    """True power, where the instrument measures that itself (a wall meter does)."""
+    error_w: float | None = None
+    """Bound of the error of `power_w`."""
+
+    @property
+    def watts(self) -> float:
+        """Power of the channel."""
+        return self.voltage_v * self.current_a if self.power_w is None else self.power_w
+
+    @property
+    def watts_error(self) -> float | None:
+        """Bound of the instrument's own error of `watts`; None: not known."""
+        if self.power_w is not None:
+            return self.error_w
+        if self.error_v is None or self.error_a is None:
+            return None
+        return abs(self.current_a) * self.error_v + abs(self.voltage_v) * self.error_a + self.error_v * self.error_a
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Both rails at one instant, as the background sampler took them."""
+    """All rails at one instant, as the background sampler took them."""
 
     time_s: float
     rails: Mapping[str, Reading]
+    gap_s: float = 0.0
+    """Time before it that nobody measured: the session to the instrument was lost and opened anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,8 @@ def _judged_row(step: Step, attempt: int, j: Judged) -> dict[str, object]:
         "note": m.note,
         "time_s": time.time(),
         "evidence": m.evidence,
+        "error": m.error,
+        "at_least": m.at_least,
     }
 
 

@@ -97,3 +97,20 @@ def test_a_limit_that_cannot_be_is_refused(bounds):
 def test_a_limit_without_a_reason_is_refused():
     with pytest.raises(ValueError, match="why"):
         Limit("  ", low=1.0)
+
+
+@pytest.mark.parametrize(
+    "value, limit, expected",
+    [
+        (600.0, Limit("short", low=10.0, marginal_low=200.0), Verdict.PASS),
+        (200.0, Limit("short", low=10.0, marginal_low=200.0), Verdict.PASS),
+        (50.0, Limit("short", low=10.0, marginal_low=200.0), Verdict.NOT_RUN),
+        (5.0, Limit("short", low=10.0), Verdict.NOT_RUN),
+        (600.0, Limit("a window", low=10.0, high=1000.0), Verdict.NOT_RUN),
+    ],
+)
+def test_more_than_can_be_told_passes_only_where_that_shows_the_limit(value, limit, expected):
+    (row,) = judge([Measurement("a.b", value, "Ohm", at_least=True)], {"a.b": limit})
+    assert row.verdict is expected
+    if expected is Verdict.NOT_RUN:
+        assert f"no more than {value:g} Ohm" in row.why and limit.why in row.why

@@ -13,9 +13,10 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from rig.errors import UsageError
+from rig.model import Reading
 from rig.report import journal as journal_
 from rig.report.journal import Journal, RunLog
-from rig.report.schema import PowerLine, Row, Start
+from rig.report.schema import PowerLine, RailReading, Row, Start
 from rig.report.text import below
 
 _UTC = "datetime64[us, UTC]"
@@ -23,7 +24,8 @@ _UNIT = {"adapter_design": "str", "adapter_serial": "str", "card_model": "str", 
 JUDGED_TYPES = {
     "run": "str", "batch": "str", "bench": "str", "virtual": "bool", **_UNIT, "step": "str",
     "attempt": "int64", "name": "str", "value": "float64", "unit": "str", "low": "float64",
-    "high": "float64", "verdict": "str", "why": "str", "time": _UTC, "evidence": "str", "text": "str",
+    "high": "float64", "verdict": "str", "why": "str", "time": _UTC, "evidence": "str",
+    "error": "float64", "at_least": "bool", "text": "str",
 }  # fmt: skip
 RUN_TYPES = {
     "run": "str", "batch": "str", "batch_id": "str", "bench": "str", "virtual": "bool", "plan": "str",
@@ -33,6 +35,7 @@ RUN_TYPES = {
 }  # fmt: skip
 POWER_TYPES = {
     "time_s": "float64", "rail": "str", "voltage_v": "float64", "current_a": "float64", "limiting": "boolean",
+    "power_w": "float64", "error_w": "float64", "gap_s": "float64",
 }  # fmt: skip
 
 
@@ -111,7 +114,8 @@ def _judged(root: Path, run: RunLog, row: Row) -> dict[str, object]:
         "run": s.run, "batch": s.batch, "bench": s.bench, "virtual": s.virtual, **_unit(s), "step": row.step,
         "attempt": row.attempt, "name": row.name, "value": row.number, "unit": row.unit, "low": row.low,
         "high": row.high, "verdict": row.verdict and row.verdict.value, "why": row.why, "time": row.time_s,
-        "evidence": _evidence(root, run, row), "text": row.text,
+        "evidence": _evidence(root, run, row), "error": row.error,
+        "at_least": row.at_least, "text": row.text,
     }  # fmt: skip
 
 
@@ -142,6 +146,8 @@ def _power_parquet(file: Path, problems: list[str]) -> pd.DataFrame | None:
         return None
     try:
         found = pd.read_parquet(file)
+        if "power_w" not in found:  # written before readings had their own error
+            found = found.assign(power_w=found["voltage_v"] * found["current_a"], error_w=float("nan"), gap_s=0.0)
         return found[list(POWER_TYPES)].astype(POWER_TYPES)
     except (
         OSError,
@@ -155,7 +161,15 @@ def _power_parquet(file: Path, problems: list[str]) -> pd.DataFrame | None:
 
 def _power_rows(file: Path, problems: list[str]) -> list[dict[str, object]]:
     return [
-        {"time_s": line.time_s, "rail": rail, **reading.model_dump()}
+        {"time_s": line.time_s, "rail": rail, **_power_row(reading), "gap_s": line.gap_s}
         for line in journal_.lines(file, PowerLine, problems)
         for rail, reading in line.rails.items()
     ]
+
+
+def _power_row(reading: RailReading) -> dict[str, object]:
+    known = Reading(0.0, **reading.model_dump())
+    return {
+        "voltage_v": known.voltage_v, "current_a": known.current_a, "limiting": known.limiting,
+        "power_w": known.watts, "error_w": known.watts_error,
+    }  # fmt: skip

@@ -50,6 +50,8 @@ class BatchStart(Part):
     virtual: bool
     started_s: Seconds | None = None
     units: tuple[UnitPart, ...] = ()
+    compare: dict[str, object] = {}
+    """What a comparison stated before its first insert: `a`, `b`, `margin_w`, `inserts`, `stops_early`."""
 
 
 class BatchStop(Part):
@@ -114,6 +116,8 @@ class Row(Part):
     note: str = ""
     time_s: Seconds | None = None
     evidence: str = ""
+    error: float | None = None
+    at_least: bool = False
 
     @property
     def number(self) -> float | None:
@@ -149,6 +153,10 @@ class RailReading(Part):
     voltage_v: float
     current_a: float
     limiting: bool | None = None
+    error_v: float | None = None
+    error_a: float | None = None
+    power_w: float | None = None
+    error_w: float | None = None
 
 
 class PowerLine(Part):
@@ -156,3 +164,4 @@ class PowerLine(Part):
 
     time_s: Seconds
     rails: dict[str, RailReading]
+    gap_s: float = 0.0

@@ -52,8 +52,7 @@ class Trace:
 
 def trace(power: pd.DataFrame, events: Iterable[Event]) -> Trace | None:
     """The trace of a run's `power` frame and events, None when nothing was sampled."""
-    watts = pd.DataFrame({"time_s": power["time_s"], "rail": power["rail"]})
-    watts["watts"] = power["voltage_v"] * power["current_a"]
+    watts = pd.DataFrame({"time_s": power["time_s"], "rail": power["rail"], "watts": power["power_w"]})
     watts = watts[np.isfinite(watts["watts"])]
     if watts.empty:
         return None

@@ -18,7 +18,8 @@ from rig.report.frames import export, frame, power, runs
 
 COLUMNS = [
     "run", "batch", "bench", "virtual", "adapter_design", "adapter_serial", "card_model", "card_serial", "step",
-    "attempt", "name", "value", "unit", "low", "high", "verdict", "why", "time", "evidence", "text",
+    "attempt", "name", "value", "unit", "low", "high", "verdict", "why", "time", "evidence",
+    "error", "at_least", "text",
 ]  # fmt: skip
 HOSTILE = 'a,"b"\n<script>\x1b[31m$x$ | ‮ \x00 עברית'
 
@@ -157,7 +158,8 @@ def test_a_broken_parquet_falls_back_to_the_log(tmp_path: Path) -> None:
 
 def test_a_run_without_samples_has_an_empty_power_frame(tmp_path: Path) -> None:
     df = power(write_run(tmp_path / "a"))
-    assert df.empty and list(df.columns) == ["time_s", "rail", "voltage_v", "current_a", "limiting"]
+    columns = ["time_s", "rail", "voltage_v", "current_a", "limiting", "power_w", "error_w", "gap_s"]
+    assert df.empty and list(df.columns) == columns
 
 
 def test_the_room_offers_the_frames_without_loading_pandas_first() -> None:
@@ -166,3 +168,26 @@ def test_the_room_offers_the_frames_without_loading_pandas_first() -> None:
     assert rig.report.frame is frame
     with pytest.raises(AttributeError):
         operator.attrgetter("fram")(rig.report)
+
+
+def test_power_has_the_watts_their_error_and_the_gaps(tmp_path: Path) -> None:
+    rails = {
+        "12v": {"voltage_v": 12.0, "current_a": 0.5, "error_v": 0.1, "error_a": 0.01},
+        "wall": {"voltage_v": 230.0, "current_a": 0.3, "power_w": 41.0, "error_w": 0.2},
+        "3v3": {"voltage_v": 3.3, "current_a": 0.1},
+    }
+    df = power(write_run(tmp_path / "a", power=[{"time_s": T0_S, "rails": rails, "gap_s": 1.5}])).set_index("rail")
+    assert df["power_w"].to_dict() == {"12v": 6.0, "wall": 41.0, "3v3": pytest.approx(0.33)}
+    assert df.loc["12v", "error_w"] == pytest.approx(12.1 * 0.51 - 6.0)
+    assert df.loc["wall", "error_w"] == 0.2
+    assert pd.isna(df.loc["3v3", "error_w"])
+    assert set(df["gap_s"]) == {1.5}
+
+
+def test_power_written_before_readings_had_an_error_still_reads(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", power=sampled(2))
+    old = power(run).drop(columns=["power_w", "error_w", "gap_s"])
+    old.to_parquet(run / "power.parquet")
+    df = power(run)
+    assert df["power_w"].tolist() == pytest.approx((old["voltage_v"] * old["current_a"]).tolist())
+    assert df["error_w"].isna().all()

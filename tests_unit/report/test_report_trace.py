@@ -20,7 +20,7 @@ def power(seconds: float, per_s: float = 10.0, peak_at: int | None = None, rail:
     if peak_at is not None:
         current[peak_at] = 5.0
     table = {"time_s": [100 + n / per_s for n in range(count)], "rail": rail, "voltage_v": 12.0, "current_a": current}
-    return pd.DataFrame(table)
+    return pd.DataFrame(table).assign(power_w=[12.0 * a for a in current])
 
 
 def traced(frame: pd.DataFrame, events: Iterable[Event] = ()) -> Trace:
@@ -50,7 +50,7 @@ def test_a_pause_in_the_samples_is_not_drawn_over() -> None:
 
 def test_without_samples_there_is_no_trace() -> None:
     assert trace(power(0), []) is None
-    assert trace(power(3).assign(current_a=float("inf")), []) is None
+    assert trace(power(3).assign(power_w=float("inf")), []) is None
 
 
 def test_one_sample_is_a_trace_too() -> None:
