@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from rig.config.yamlfile import Name, Section, load
 
 PinName = Annotated[str, StringConstraints(pattern=r"^[AB][1-9][0-9]?$")]
 Serial = Annotated[Name, StringConstraints(min_length=1, max_length=64)]
+
+
+def _listed(value: object) -> object:
+    """One name stands for a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
 class Joint(Section):
@@ -71,7 +76,9 @@ class TwinCard(Section):
     power_w: Annotated[float, Field(gt=0)] | None = None
     """Idle power with every link up; None: the twin's own figure for the model."""
     ports_down: list[int] = []
-    """Ports (from 1) whose cable is not plugged."""
+    """Ports (from 1) that get no carrier whatever the operator does: their cable is broken, or not there."""
+    sensor: bool | None = None
+    """Has a temperature sensor that its driver shows; None: as `rig.twin.thermal` has it of its driver."""
     mac: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")] | None = None
     nvram: Literal["good", "blank", "checksum", "zero_mac", "no_bootcode"] | None = None
     """What an Intel or Broadcom card keeps beside its firmware; None: good."""
@@ -95,6 +102,16 @@ class TwinHost(Section):
     """Room for prefetchable BARs behind the slot that the BIOS gives (no above-4G decoding: little); None: plenty."""
     kernel_format: Literal["6.1", "5.10"] = "6.1"
     """How the kernel words a BAR without a place; one stable series can have either."""
+    idle_w: Annotated[float, Field(gt=0, le=500)] = 14.0
+    """What it draws at 12 V without the card's share, idle."""
+    traffic_w: Annotated[float, Field(ge=0, le=500)] = 4.0
+    """What its processor and memory draw more while every port is busy both ways."""
+    noise_w: Annotated[float, Field(ge=0, le=50)] = 0.3
+    """Standard deviation of its fans and processor, half of it slow (half a minute)."""
+    slot_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.88
+    """Of its converters for what the slot feeds."""
+    psu_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.88
+    """Of its mains supply."""
 
 
 class TwinOperator(Section):
@@ -104,15 +121,61 @@ class TwinOperator(Section):
     """What they say when they are asked to allow something."""
 
 
+Rail = Literal["12v", "3v3", "probe", "host"]
+
+
+PsuModel = Literal[
+    "DP832", "DP831", "DP821", "DP811", "DP712", "SPD3303X-E", "SPD3303X", "SPD1305X", "E36312A", "E36313A", "E3631A",
+    "N5744A", "N5767A", "HMP4040", "HMP2030", "NGE103B", "KA3005P", "KA3305P", "SPE3103", "P4305", "GPP-4323",
+    "MX100TP", "PL303QMD-P",
+]  # fmt: skip
+"""Supplies of `rig.twin.supply.models`."""
+
+
 class TwinPsu(Section):
-    model: Literal["DP832", "SPD3303X-E"] = "DP832"
+    model: PsuModel = "DP832"
+    old: bool = False
+    """An HMP from before HAMEG was renamed; the others have one identity only."""
+    realistic: bool = False
+    """Answers take the time they take on the bench; else they come at once."""
+    wiring: dict[Annotated[int, Field(ge=1, le=9)], Annotated[list[Rail], BeforeValidator(_listed)]] | None = None
+    """Channel to the rail or rails at its terminals; `host`: the test host's 12 V input. None: as usually done."""
+
+
+class TwinMeter(Section):
+    """A power meter between the mains and the test host."""
+
+    model: Literal["WT310E", "HMC8015"] = "WT310E"
+
+
+class TwinRelays(Section):
+    """Relays between the leads of the probe channel and points of the bare adapter."""
+
+    points: Annotated[list[Name], Field(min_length=2, max_length=64)] = ["12V", "3V3", "3V3AUX", "PERST#", "GND"]
+
+
+class TwinPower(Section):
+    """How far the cards' draw is from their figures, and how it moves: the truth that a comparison has to find."""
+
+    warm_up_s: Annotated[float, Field(gt=0, le=1e5)] = 20.0
+    """Time constant of a card's warm-up, in draw and temperature; a real heat sink takes minutes."""
+    insert_sd_w: Annotated[float, Field(ge=0, le=10)] | None = None
+    """Standard deviation from insert to insert of the same card; None: 0.4 per cent of its draw."""
+    unit_sd_w: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Standard deviation between cards of a model; the same serial draws the same in every run of this file."""
+    drift_w_per_h: Annotated[float, Field(ge=-10, le=10)] = 0.0
+    """What every card draws more by the hour since the twin started."""
+    ambient_c: Annotated[float, Field(ge=-20, le=80)] = 25.0
 
 
 class Fault(Section):
     """A fault of the bench itself (not of a unit)."""
 
-    plug: Literal["supply", "mains", "console", "operator", "partner", "host"]
-    kind: Literal["dead", "silent", "garbage", "slow", "wrong_model", "stuck", "no_boot"]
+    plug: Literal["supply", "second", "meter", "relays", "mains", "console", "operator", "partner", "host"]
+    kind: Literal[
+        "dead", "silent", "garbage", "slow", "wrong_model", "stuck", "welded", "no_boot", "late", "truncated",
+        "unterminated", "zero", "off", "frozen",
+    ]  # fmt: skip
     after_s: Annotated[float, Field(ge=0)] = 0.0
     """Seconds after the twin started."""
 
@@ -120,6 +183,12 @@ class Fault(Section):
 class TwinFile(Section):
     seed: Annotated[int, Field(ge=0)] = 1
     psu: TwinPsu = TwinPsu()
+    psu2: TwinPsu | None = None
+    """A second supply, plug `second`; without a wiring its channel 1 feeds 3v3."""
+    meter: TwinMeter | None = None
+    relays: TwinRelays | bool = False
+    """True: relays to the five nets of the edge."""
+    power: TwinPower = TwinPower()
     host: TwinHost = TwinHost()
     operator: TwinOperator = TwinOperator()
     adapters: dict[Serial, TwinAdapter] = {}

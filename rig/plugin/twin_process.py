@@ -11,6 +11,7 @@ from typing import Any
 
 from rig.errors import BenchError, UsageError
 
+_PLUGS = ("mains", "console", "supply", "operator", "second", "meter", "relays")
 _START_S = 40.0
 _OUTLIVES_S = "8"
 """Seconds the twin stays after this process died, so that the guardian can switch its supply off."""
@@ -21,7 +22,7 @@ class TwinProcess:
     """`rig.twin` on free ports; it ends with this process, however that ends (its standard input closes)."""
 
     def __init__(self, twin_path: Path, state: Path) -> None:
-        ports = [a for plug in ("mains", "console", "supply", "operator") for a in (f"--{plug}-port", "0")]
+        ports = [a for plug in _PLUGS for a in (f"--{plug}-port", "0")]
         self._log = state / "twin.log"
         state.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -23,6 +24,7 @@ from rig.twin.check import check
 from rig.twin.host import ProcessHost
 from rig.twin.server import HostMaker, Ports, Twin, loopback
 
+PLUGS: dict[str, int] = dataclasses.asdict(Ports())
 EXIT_USAGE, EXIT_BENCH = 2, 3
 SWITCH_S = 1e-4
 PATIENCE_S = 15.0
@@ -31,7 +33,7 @@ PATIENCE_S = 15.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run; 0 when told to stop, 2 for a wrong call or file, 3 when the bench cannot be."""
     args = _parser().parse_args(argv)
-    ports = Ports(args.mains_port, args.console_port, args.supply_port, args.operator_port)
+    ports = Ports(**{plug: getattr(args, f"{plug}_port") for plug in PLUGS})
     try:
         with tempfile.TemporaryDirectory(prefix="rig-twin-") as scratch:
             run_twin(args.twin, ports, args.state or Path(scratch), host=args.host, outlives_s=args.outlives_s)
@@ -120,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rig.twin", description="A virtual bench with the plugs of a real one.")
     parser.add_argument("twin", type=Path, help="what is plugged in and what is broken (configs/twins/*.yaml)")
     parser.add_argument("--host", default="127.0.0.1", help="loopback address of the plugs")
-    for plug, port in (("mains", 18401), ("console", 18402), ("supply", 18403), ("operator", 18404)):
+    for plug, port in PLUGS.items():
         parser.add_argument(f"--{plug}-port", type=_port, default=port, help=f"default {port}; 0: any free one")
     parser.add_argument("--state", type=Path, help="folder for the test host's files (default: a temporary one)")
     parser.add_argument(

@@ -15,9 +15,17 @@ from rig.errors import ConfigError, UsageError
 from rig.model import Unit
 from rig.twin.build import card_state, soldered
 from rig.twin.silicon import CardState
+from rig.twin.wiring import wiring
 
+SUPPLY = (
+    "dead", "silent", "garbage", "slow", "wrong_model", "stuck", "late", "truncated", "unterminated", "zero", "off",
+    "frozen",
+)  # fmt: skip
 FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "supply": ("dead", "silent", "garbage", "slow", "wrong_model", "stuck"),
+    "supply": SUPPLY,
+    "second": SUPPLY,
+    "meter": ("dead", "silent", "garbage", "slow", "wrong_model", "late", "truncated", "unterminated"),
+    "relays": ("dead", "silent", "garbage", "slow", "stuck", "welded"),
     "mains": ("dead", "silent", "garbage", "slow", "stuck"),
     "operator": ("dead", "silent", "garbage", "slow"),
     "partner": ("dead",),
@@ -32,6 +40,8 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
     for n, fault in enumerate(twin.faults):
         with _told_at(path, tree, ("faults", n)):
             _check_fault(fault.plug, fault.kind)
+    with _told_at(path, tree, ("psu2" if twin.psu2 else "psu", "wiring")):
+        wiring(twin)
     drawer: dict[str, CardState] = {}
     for unit in units:
         with _told_at(path, tree, ("adapters", unit.adapter.serial)):

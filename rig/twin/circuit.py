@@ -33,6 +33,17 @@ class Terminal:
     """`CV`, `CC`, or `UR`: neither, because the output is off or is lifted from outside."""
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a channel's terminals carry at one instant."""
+
+    voltage_v: float
+    current_a: float
+    mode: str
+    on: bool
+    tripped: str
+
+
 @dataclass(slots=True)
 class Load:
     """A card's input at a node: a capacitor, and a current that depends on its voltage."""

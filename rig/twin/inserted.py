@@ -1,24 +1,22 @@
-"""What is on the bench now, electrically: nothing, a bare adapter on the fixture, or a unit in the slot."""
+"""What is on the bench now, electrically: nothing, an adapter on the fixture, or in the slot an adapter or a unit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
+from rig.errors import UsageError
 from rig.model import AdapterUnit, Pin
 from rig.twin.board import Soldered, contact, copper, lane_ohm
-from rig.twin.circuit import Circuit, Load, Terminal
+from rig.twin.circuit import Circuit, Load
 from rig.twin.link import Link, blocked, train
-from rig.twin.network import Resistor, reached
+from rig.twin.network import Resistor, reached, resistance_ohm
 from rig.twin.power import NOISE_PART, Activity, CardPower, aux_a
 from rig.twin.silicon import CardState
 
-STEP_S = 0.002
-MOST_STEPS = 800
-"""So many steps after a change; then whatever still moves is taken as it is."""
-STILL_V, SLOW_V = 1e-4, 1e-2
 FEED_OHM = 0.015
 """Leads, riser and edge fingers."""
 SURVIVES_V = 4.6
@@ -32,7 +30,13 @@ BULK_F, AUX_F = 470e-6, 47e-6
 SIGNAL_SUPPLIES = ("+12V", "GND", "VDET")
 LEAKAGE_OHM = 20e6
 """Probe fixture and leads."""
+HELD_OHM, RELAY_OHM = 1e-3, 0.05
+"""A lead held on a point, and one contact of the relay board with its wires."""
 CARD_12V, CARD_AUX, FEED_12V, FEED_3V3 = "card:12V", "card:3V3AUX", "feed:12v", "feed:3v3"
+FEEDS = MappingProxyType({"12v": FEED_12V, "3v3": FEED_3V3})
+PLUS, MINUS = "lead:plus", "lead:minus"
+Contacts = frozenset[tuple[str, str]]
+"""(lead, point) of every relay that is closed."""
 
 
 @dataclass(slots=True)
@@ -46,37 +50,75 @@ class Nothing:
         return None
 
 
-@dataclass(slots=True)
 class Bare:
-    """An adapter without a card; the leads go where they are put."""
+    """An adapter without a card on the probe fixture; the leads go where they are put, and where relays close."""
 
-    adapter: AdapterUnit
-    board: Soldered
-    leads: tuple[str, str] | None = None
-    circuit: Circuit = field(default_factory=lambda: Circuit((), "ground"))
+    def __init__(self, adapter: AdapterUnit, board: Soldered) -> None:
+        self.adapter, self.board = adapter, board
+        self.leads: tuple[str, str] | None = None
+        self._closed: Contacts = frozenset()
+        self.circuit = Circuit((), "ground")
 
     def connect(self, plus: str, minus: str) -> None:
         """Put the leads on two points; UsageError when the board has no such point."""
-        nodes = self.board.node(plus), self.board.node(minus)
-        touched = [self.board.joint(p) for p in (plus, minus) if p in self.board.board.adapter.pins]
-        leak = Resistor(*nodes, LEAKAGE_OHM)
-        self.circuit = Circuit((*self.board.solder(), *touched, leak), nodes[1])
+        self.board.node(plus), self.board.node(minus)
         self.leads = (plus, minus)
+        self._wire()
 
     def release(self) -> None:
-        self.circuit, self.leads = Circuit((), "ground"), None
+        self.leads = None
+        self._wire()
+
+    def resistance_ohm(self, a: str, b: str) -> float:
+        """Between two points, with nothing else on the board; UsageError when the board has no such point."""
+        nodes = self.board.node(a), self.board.node(b)
+        joints = [self.board.joint(pin) for pin in {a, b} & set(self.board.board.adapter.pins)]
+        return resistance_ohm((*self.board.solder(), *joints), *nodes)
+
+    def relays(self, closed: Contacts) -> None:
+        """The relay board's contacts as they are now; a point that this board has not leads nowhere."""
+        self._closed = closed
+        self._wire()
 
     def node(self, rail: str) -> str | None:
-        return self.board.node(self.leads[0]) if rail == "probe" and self.leads else None
+        return PLUS if rail == "probe" and (self.leads or self._closed) else None
+
+    def _wire(self) -> None:
+        held = [(lead, point, HELD_OHM) for lead, point in zip(("plus", "minus"), self.leads or (), strict=False)]
+        touched = [*held, *((lead, point, RELAY_OHM) for lead, point in sorted(self._closed))]
+        there = [(lead, point, ohm) for lead, point, ohm in touched if self._has(point)]
+        wires = [Resistor(f"lead:{lead}", self.board.node(point), ohm) for lead, point, ohm in there]
+        pins = {point for _, point, _ in there if point in self.board.board.adapter.pins}
+        joints = [self.board.joint(pin) for pin in sorted(pins)]
+        self.circuit = Circuit((*self.board.solder(), *joints, *wires, Resistor(PLUS, MINUS, LEAKAGE_OHM)), MINUS)
+
+    def _has(self, point: str) -> bool:
+        try:
+            self.board.node(point)
+        except UsageError:
+            return False
+        return True
+
+
+class Carrier:
+    """An adapter in the slot without a card: its copper, and what solder joins."""
+
+    def __init__(self, adapter: AdapterUnit, board: Soldered) -> None:
+        self.adapter, self.board = adapter, board
+        self.circuit = Circuit(slot_wires(board, ()), copper(board.board, "GND"))
+
+    def node(self, rail: str) -> str | None:
+        return FEEDS.get(rail)
 
 
 class Slotted:
-    """A unit in the slot, its rails fed by the supply."""
+    """A unit in the slot, its rails fed by the supply or by the slot."""
 
-    def __init__(self, adapter: AdapterUnit, board: Soldered, state: CardState, rng: np.random.Generator) -> None:
+    def __init__(
+        self, adapter: AdapterUnit, board: Soldered, state: CardState, power: CardPower, rng: np.random.Generator
+    ) -> None:
         self.adapter, self.board, self.state = adapter, board, state
-        self._rng = rng
-        self._power = CardPower(state.card, state.power_w, rng)
+        self._power, self._rng = power, rng
         self._bulk = Load(BULK_F, start_v=7.0, full_v=9.5)
         self._aux = Load(AUX_F, start_v=1.5, full_v=2.9)
         self._ohm = lane_ohm(board)
@@ -94,7 +136,12 @@ class Slotted:
         return self._bulk.volt >= WORKS_V
 
     def node(self, rail: str) -> str | None:
-        return {"12v": FEED_12V, "3v3": FEED_3V3}.get(rail)
+        return FEEDS.get(rail)
+
+    @property
+    def temperature_c(self) -> float:
+        """Of the card's controller."""
+        return self._power.die.celsius
 
     def follow_power(self) -> None:
         """Firmware starts when the card's converters run, and is gone with them."""
@@ -137,77 +184,29 @@ class Slotted:
         return {contact(pin): siemens for pin, siemens in self.state.damaged.items()}
 
     def _wire(self) -> Circuit:
-        """The rails, and whatever solder joins to them; all the rest of the board carries no supply."""
-        board = self.board.board
-        feeds = [
-            Resistor(feed, copper(board, net), FEED_OHM)
-            for feed, net in ((FEED_12V, "12V"), (FEED_3V3, "3V3"), (FEED_3V3, "3V3AUX"))
-        ]
-        ground = copper(board, "GND")
-        joints = [self.board.joint(pin) for pin in board.adapter.pins if copper(board, pin) != ground]
-        inside = [Resistor(contact(p.name), node, 1e-3) for p in board.adapter.pins.values()
-                  if (node := _rail_of(p))]  # fmt: skip
-        everything = (*feeds, *self.board.solder(), *joints, *inside)
-        above_ground = [r for r in everything if ground not in (r.a, r.b)]
-        live = reached(above_ground, FEED_12V) | reached(above_ground, FEED_3V3)
-        wires = tuple(r for r in everything if r.a in live or r.b in live)
+        pins = self.board.board.adapter.pins.values()
+        inside = [Resistor(contact(p.name), node, 1e-3) for p in pins if (node := _rail_of(p))]
         loads = {CARD_12V: self._bulk, CARD_AUX: self._aux}
-        return Circuit(wires, ground, loads, self._shorts())
+        return Circuit(slot_wires(self.board, inside), copper(self.board.board, "GND"), loads, self._shorts())
+
+
+def slot_wires(board: Soldered, inside: Iterable[Resistor]) -> tuple[Resistor, ...]:
+    """The rails, and whatever solder joins to them; all the rest of the board carries no supply."""
+    layout = board.board
+    feeds = [
+        Resistor(feed, copper(layout, net), FEED_OHM)
+        for feed, net in ((FEED_12V, "12V"), (FEED_3V3, "3V3"), (FEED_3V3, "3V3AUX"))
+    ]
+    ground = copper(layout, "GND")
+    joints = [board.joint(pin) for pin in layout.adapter.pins if copper(layout, pin) != ground]
+    everything = (*feeds, *board.solder(), *joints, *inside)
+    above_ground = [r for r in everything if ground not in (r.a, r.b)]
+    live = reached(above_ground, FEED_12V) | reached(above_ground, FEED_3V3)
+    return tuple(r for r in everything if r.a in live or r.b in live)
 
 
 def _rail_of(pin: Pin) -> str | None:
     return {"+12V": CARD_12V, "3V3AUX": CARD_AUX}.get(pin.function)
 
 
-OnBench = Nothing | Bare | Slotted
-
-
-class Stepper:
-    """Moves what is on the bench through time, and switches a channel off when its protection trips."""
-
-    def __init__(self, terminals: Mapping[int, Terminal], wiring: Mapping[int, tuple[str, ...]]) -> None:
-        self._terminals, self._wiring = terminals, wiring
-        self._still = False
-
-    def disturb(self) -> None:
-        """Something changed: look closely until it is still again."""
-        self._still = False
-
-    def advance(self, on_bench: OnBench, seconds: float) -> None:
-        """Take the electricity `seconds` forward."""
-        attached = self._attached(on_bench)
-        step_s = STEP_S
-        for n in range(MOST_STEPS + 1):
-            if seconds <= 0:
-                return
-            dt = seconds if self._still or n == MOST_STEPS else min(seconds, step_s)
-            before = {node: load.volt for node, load in on_bench.circuit.loads.items()}
-            volts = on_bench.circuit.step(dt, attached)
-            moved = max((abs(volts[node] - v) for node, v in before.items()), default=0.0)
-            harmed = isinstance(on_bench, Slotted) and on_bench.harm(volts)
-            self._still = not (_trip(attached) or harmed) and moved < STILL_V
-            step_s = 2 * step_s if moved < SLOW_V else STEP_S
-            seconds -= dt
-
-    def _attached(self, on_bench: OnBench) -> dict[str, Terminal]:
-        """Every channel at its node; one that goes nowhere has a node of its own."""
-        found: dict[str, Terminal] = {}
-        for channel, rails in self._wiring.items():
-            nodes = [node for rail in rails if (node := on_bench.node(rail))]
-            found[nodes[0] if nodes else f"open:{channel}"] = self._terminals[channel]
-        return found
-
-
-def _trip(attached: Mapping[str, Terminal]) -> bool:
-    tripped = False
-    for t in attached.values():
-        reason = _reason(t) if t.on else ""
-        if reason:
-            t.tripped, t.on, tripped = reason, False, True
-    return tripped
-
-
-def _reason(t: Terminal) -> str:
-    if t.ovp_v is not None and t.out_v > t.ovp_v:
-        return "OVP"
-    return "OCP" if t.ocp_a is not None and t.out_a > t.ocp_a else ""
+OnBench = Nothing | Bare | Carrier | Slotted

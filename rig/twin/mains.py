@@ -15,7 +15,6 @@ from rig.twin.faults import Faults
 from rig.twin.web import MOST_BYTES, body, faulty
 
 DEVICE = "shellyplus1pm-a8032ab12345"
-HOST_W = 34.0
 VOLT = 230.1
 
 
@@ -28,10 +27,16 @@ class RpcError(Exception):
 
 
 class Mains:
-    """Switches through `switch(on)`; `is_on()` is the truth at the output."""
+    """Switches through `switch(on)`; `is_on()` and `watt()` are the truth at the output."""
 
-    def __init__(self, switch: Callable[[bool], Awaitable[None]], is_on: Callable[[], bool], faults: Faults) -> None:
-        self._switch, self._is_on, self._faults = switch, is_on, faults
+    def __init__(
+        self,
+        switch: Callable[[bool], Awaitable[None]],
+        is_on: Callable[[], bool],
+        watt: Callable[[], float],
+        faults: Faults,
+    ) -> None:
+        self._switch, self._is_on, self._watt, self._faults = switch, is_on, watt, faults
         self._busy = asyncio.Lock()
 
     def app(self) -> web.Application:
@@ -98,7 +103,7 @@ class Mains:
 
     def _status(self) -> Mapping[str, Any]:
         on = self._is_on()
-        watt = HOST_W if on else 0.0
+        watt = round(self._watt(), 1)
         return {
             "id": 0, "source": "HTTP_in", "output": on, "apower": watt, "voltage": VOLT,
             "current": round(watt / VOLT, 3), "temperature": {"tC": 41.2, "tF": 106.2},

@@ -8,7 +8,7 @@ from rig.model import GENERATION_GTPS
 from rig.twin import eeprom
 from rig.twin.endpoint import answers, port_mac
 from rig.twin.link import Link
-from rig.twin.power import Activity
+from rig.twin.power import Activity, rate_part
 from rig.twin.silicon import CardState, of
 from rig.twin.view import NetPort
 
@@ -30,6 +30,18 @@ class Nic:
         self._types: dict[int, str] = {}
         self._up: set[str] = set()
         self._moving: set[tuple[str, bool]] = set()
+        self._out: set[int] = set()
+
+    def plug(self, port: int, *, plugged: bool) -> None:
+        """Put the cable of a port (from 1) in, or pull it out."""
+        (self._out.discard if plugged else self._out.add)(port)
+
+    def all_plugged(self) -> None:
+        self._out.clear()
+
+    def cables_out(self) -> list[int]:
+        """Ports whose cable was pulled out."""
+        return sorted(self._out)
 
     def reset(self, *, driver_loaded: bool) -> None:
         """The host starts: port types fall back to the firmware's, the driver loads by itself."""
@@ -48,6 +60,10 @@ class Nic:
 
     def busy(self) -> bool:
         return bool(self._moving)
+
+    def busy_part(self) -> float:
+        """What carries traffic, as a share of both directions of two ports."""
+        return min(len(self._moving) / 4, 1.0)
 
     def driver_of(self, state: CardState) -> str | None:
         """Module that binds to what the card answers as."""
@@ -103,16 +119,19 @@ class Nic:
 
     def _speed(self, state: CardState, port: int) -> int | None:
         common = [s for s in state.card.speeds_bps if s <= self._partner_bps()]
-        return max(common) if common and port not in state.ports_down else None
+        dark = port in state.ports_down or port in self._out
+        return max(common) if common and not dark else None
 
-    def activity(self, state: CardState | None, *, clock: bool, running: bool) -> Activity:
+    def activity(self, state: CardState | None, *, clock: bool, running: bool, pcie_part: float) -> Activity:
         """What the card does, as far as its power goes."""
         ports = self.ports(state)
-        linked = {p.name for p in ports if p.speed_bps}
+        linked = {p.name: p.speed_bps / max(p.speeds_bps) for p in ports if p.speed_bps}
         moving = [to_host for name, to_host in self._moving if name in linked]
+        costs = [rate_part(share) for share in linked.values()]
         return Activity(
             clock=clock, running=running, driver=bool(ports), ports=(state.card.ports or 1) if state else 1,
-            linked=len(linked), transmitting=moving.count(False), receiving=moving.count(True),
+            up=sum(p.admin_up for p in ports), linked=len(linked), rate_part=sum(costs) / max(len(costs), 1),
+            pcie_part=pcie_part, transmitting=moving.count(False), receiving=moving.count(True),
         )  # fmt: skip
 
     def ceiling_bps(self, state: CardState | None, netdev: str, link: Link) -> float:

@@ -20,6 +20,8 @@ from rig.twin.world import World
 
 S = TypeVar("S", bound=Section)
 CONFLICT, WRONG = 409, 400
+MULTIMETER_OHM = 20e6
+"""More than the twin's multimeter shows is an open circuit to it."""
 
 
 class AdapterBody(Section):
@@ -45,6 +47,11 @@ class ProbeBody(Section):
     minus: str
 
 
+class CableBody(Section):
+    port: int
+    plugged: bool
+
+
 class ShortBody(Section):
     shorted: bool
 
@@ -66,8 +73,10 @@ class Operator:
         app.router.add_post("/remove", self._remove)
         app.router.add_post("/probe", self._probe)
         app.router.add_post("/release", self._release)
+        app.router.add_post("/cable", self._cable)
         app.router.add_post("/flash_prsnt", self._flash_prsnt)
         app.router.add_post("/confirm", self._confirm)
+        app.router.add_post("/multimeter", self._multimeter)
         return app
 
     async def _look(self, request: web.Request) -> web.Response:
@@ -82,8 +91,9 @@ class Operator:
             asked.adapter.design, asked.adapter.serial, asked.adapter.jumpers, tuple(asked.adapter.mods)
         )
         card = CardUnit(asked.card.model, asked.card.serial) if asked.card else None
-        if card is None and not asked.bare:
-            return _error("a unit needs a card; an adapter alone goes on the fixture with bare: true", WRONG)
+        if "card" not in asked.model_fields_set and not asked.bare:
+            told = "card: null puts the adapter alone into the slot, bare: true on the fixture"
+            return _error(f"a unit needs a card; {told}", WRONG)
         return await self._done(lambda: self._world.insert(adapter, card, bare=asked.bare))
 
     async def _remove(self, request: web.Request) -> web.Response:
@@ -100,11 +110,29 @@ class Operator:
         del request
         return await self._done(self._world.release)
 
+    async def _cable(self, request: web.Request) -> web.Response:
+        asked = await _read(request, CableBody)
+        if isinstance(asked, web.Response):
+            return asked
+        return await self._done(lambda: self._world.cable(asked.port, plugged=asked.plugged))
+
     async def _flash_prsnt(self, request: web.Request) -> web.Response:
         asked = await _read(request, ShortBody)
         if isinstance(asked, web.Response):
             return asked
         return await self._done(lambda: self._world.flash_prsnt(shorted=asked.shorted))
+
+    async def _multimeter(self, request: web.Request) -> web.Response:
+        asked = await _read(request, ProbeBody)
+        if isinstance(asked, web.Response):
+            return asked
+        try:
+            ohm = await asyncio.to_thread(self._world.multimeter_ohm, asked.plus, asked.minus)
+        except Refused as e:
+            return _error(str(e), CONFLICT)
+        except RigError as e:
+            return _error(str(e), WRONG)
+        return web.json_response({"ohm": "OL" if ohm > MULTIMETER_OHM else round(ohm, 1)})
 
     async def _confirm(self, request: web.Request) -> web.Response:
         asked = await _read(request, QuestionBody)

@@ -44,6 +44,10 @@ class Function:
     """What its driver reads of the card's NVM; empty: it cannot."""
     fault: str = ""
     """What its driver finds wrong with the NVM: `checksum`, `zero_mac`, `no_bootcode`; empty: nothing."""
+    sensor: str = ""
+    """`name` of the hwmon device that its driver registers; empty: it registers none."""
+    celsius: int = 0
+    """What that device's temperature sensor shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from rig.twin.__main__ import main
 from rig.twin.server import Ports, Twin, loopback
 
 HTTP_S = 5.0
-ANY = Ports(0, 0, 0, 0)
+ANY = Ports(0, 0, 0, 0, 0, 0, 0)
 EVERY_INTERFACE = str(ipaddress.IPv4Address(0))
 
 
@@ -243,7 +243,8 @@ def test_the_operator_keeps_hands_off_a_live_bench(bench, action):
             "magic",
         ),
         ("insert", {"adapter": {"design": "TobleMiner-revA", "serial": ""}, "bare": True}, 400, "adapter.serial"),
-        ("insert", {"adapter": UNIT["adapter"], "card": None}, 400, "needs a card"),
+        ("insert", {"adapter": UNIT["adapter"]}, 400, "needs a card"),
+        ("cable", {"port": 1, "plugged": False}, 409, "no card in the slot"),
         ("insert", {**UNIT, "extra": 1}, 400, "extra"),
         ("insert", {}, 400, "adapter"),
         ("probe", {"plus": "12V", "minus": "GND"}, 409, "no bare adapter"),
@@ -281,7 +282,9 @@ def test_the_plugs_say_where_they_are(bench):
     assert json.loads(json.dumps(bench.plugs)) == bench.plugs
 
 
-@pytest.mark.parametrize(("model", "maker"), [("DP832", b"RIGOL"), ("SPD3303X-E", b"Siglent")])
+@pytest.mark.parametrize(
+    ("model", "maker"), [("DP832", b"RIGOL"), ("SPD3303X-E", b"Siglent"), ("HMP4040", b"ROHDE&SCHWARZ")]
+)
 def test_the_supply_plug_is_of_the_model_the_file_names(tmp_path, model, maker):
     with plugged(tmp_path, psu={"model": model}) as it:
         assert it.plugs["supply_model"] == model
@@ -342,7 +345,7 @@ def twin_file(tmp_path: Path, text: str) -> str:
     ("text", "line", "says"),
     [
         ("seed: 1\nhots: {}\n", 2, "did you mean 'host'"),
-        ("psu: {model: HMP4040}\n", 1, "SPD3303X-E"),
+        ("psu: {model: HMP9999}\n", 1, "SPD3303X-E"),
         ("seed: 1\nfaults:\n  - {plug: supply, kind: dead}\n  - {plug: console, kind: stuck}\n", 4, "console"),
         ("seed: -1\n", 1, "seed"),
     ],

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 import pytest
 import pyvisa
 from pyvisa.constants import VI_ERROR_TMO
+from supply_client import ResistorBench
 from twin_bench import Bench, bench_with, joint
 
 from rig.twin.faults import Faults
 from rig.twin.supply.dp800 import Dp800
-from rig.twin.supply.instrument import DP832, SPD3303X_E, Instrument
+from rig.twin.supply.instrument import Instrument
+from rig.twin.supply.models import DP832, SPD3303X_E
 from rig.twin.supply.scpi import Dialect, number, parse
 from rig.twin.supply.server import SupplyServer
-from rig.twin.supply.spd3303x import PAUSE_S, Spd3303x
+from rig.twin.supply.spd3303x import Spd3303x
+
+PAUSE_S = SPD3303X_E.pause_s
 
 
 @contextlib.contextmanager
@@ -73,6 +77,12 @@ def front() -> tuple[Bench, Dp800]:
     """The DP832's front end without a socket."""
     bench = bench_with("TobleMiner-revC")
     return bench, Dp800(Instrument(DP832, bench.world), "DP8C1")
+
+
+@pytest.fixture
+def plain() -> Dp800:
+    """The same with resistors at its channels: enough for what only sets and asks."""
+    return Dp800(Instrument(DP832, ResistorBench()), "DP8C1")
 
 
 def error_of(front: Dialect) -> str:
@@ -164,13 +174,12 @@ def test_a_line_without_an_end_is_hung_up_on(dp832):
         ([], ":MEAS:VOLT? CH1;:MEAS:CURR? CH1", None),
     ],
 )
-def test_a_dp832_command_does_what_the_guide_says(front, lines, query, answer):
-    _, dialect = front
+def test_a_dp832_command_does_what_the_guide_says(plain, lines, query, answer):
     for line in lines:
-        assert dialect.line(line) is None
-    got = dialect.line(query)
+        assert plain.line(line) is None
+    got = plain.line(query)
     assert got == answer if answer else got.count(";") == 1
-    assert error_of(dialect) == '0,"No error"'
+    assert error_of(plain) == '0,"No error"'
 
 
 @pytest.mark.parametrize(
@@ -192,13 +201,12 @@ def test_a_dp832_command_does_what_the_guide_says(front, lines, query, answer):
         (":FOO:BAR 1", -113),
     ],
 )
-def test_a_wrong_setting_is_an_entry_in_the_queue_and_changes_nothing(front, line, code):
-    _, dialect = front
-    before = [dialect.line(f":APPL? CH{n}") for n in (1, 2, 3)]
-    assert dialect.line(line) is None
-    assert error_of(dialect).startswith(f"{code},")
-    assert error_of(dialect) == '0,"No error"'
-    assert [dialect.line(f":APPL? CH{n}") for n in (1, 2, 3)] == before
+def test_a_wrong_setting_is_an_entry_in_the_queue_and_changes_nothing(plain, line, code):
+    before = [plain.line(f":APPL? CH{n}") for n in (1, 2, 3)]
+    assert plain.line(line) is None
+    assert error_of(plain).startswith(f"{code},")
+    assert error_of(plain) == '0,"No error"'
+    assert [plain.line(f":APPL? CH{n}") for n in (1, 2, 3)] == before
 
 
 def test_ovp_trips_latches_and_needs_to_be_cleared(front):

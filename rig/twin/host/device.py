@@ -31,6 +31,9 @@ class Device:
     nvm: bytes = b""
     fault: str = ""
     """What its driver finds wrong with the NVM."""
+    sensor: str = ""
+    """Name of the hwmon device its driver registers; empty: none."""
+    celsius: int = 0
     bound: bool = False
 
     @property

@@ -79,6 +79,7 @@ class Kernel:
         device = Device(bdf, function.number, function.config, function.driver, config, function.correctable)
         device.bar_files = function.bar_files
         device.nvm, device.fault = function.nvm, function.fault
+        device.sensor, device.celsius = function.sensor, function.celsius
         device.vpd, device.resources, device.irq = function.vpd, resources, 30 + function.number
         self.devices[bdf] = device
         texts = [self._found(device), *registers(function, placed)]
@@ -180,7 +181,7 @@ class Kernel:
                 device.config = self.view.root_port.config
                 self._count(device, self.view.root_port.correctable)
             elif bdf in present:
-                device.config = present[bdf].config
+                device.config, device.celsius = present[bdf].config, present[bdf].celsius
                 self._count(device, present[bdf].correctable)
             else:
                 device.config = pci.GONE

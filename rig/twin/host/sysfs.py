@@ -1,6 +1,7 @@
 """The kernel's devices as the files of /sys: pure, path to content.
 
-Ref: Linux 6.1 drivers/pci/pci-sysfs.c, net/core/net-sysfs.c, Documentation/ABI/testing/sysfs-bus-pci.
+Ref: Linux 6.1 drivers/pci/pci-sysfs.c, net/core/net-sysfs.c, Documentation/ABI/testing/sysfs-bus-pci,
+Documentation/hwmon/sysfs-interface.rst (`temp1_input` in thousandths of a degree).
 Reading `carrier`, `speed` or `duplex` of an interface that is down fails with EINVAL on a kernel; here it is empty.
 """
 
@@ -50,6 +51,7 @@ _FIXED: Mapping[str, Node] = {
     "bus/pci/slots/1/address": b"0000:01:00\n",
     "bus/pci/drivers/pcieport": Folder(),
     "class/net": Folder(),
+    "class/hwmon": Folder(),
     "class/net/lo": Link("../../devices/virtual/net/lo"),
     "devices/virtual/net/lo/address": b"00:00:00:00:00:00\n",
     "devices/virtual/net/lo/carrier": b"1\n",
@@ -68,6 +70,9 @@ def tree(kernel: Kernel) -> dict[str, Node]:
         nodes[f"bus/pci/drivers/{module}"] = Folder()
     for device in kernel.devices.values():
         nodes |= _device(device, kernel)
+    sensors = [d for d in kernel.devices.values() if d.bound and d.sensor]
+    for number, device in enumerate(sensors):
+        nodes |= _sensor(device, number)
     for netdev in kernel.netdevs.values():
         nodes |= _netdev(netdev, kernel)
     return nodes
@@ -106,6 +111,16 @@ def _device(device: Device, kernel: Kernel) -> dict[str, Node]:
         nodes[f"{at}/driver"] = Link(f"{up}bus/pci/drivers/{device.driver}")
         nodes[f"bus/pci/drivers/{device.driver}/{device.bdf}"] = Link(f"../../../../{at}")
     return nodes
+
+
+def _sensor(device: Device, number: int) -> dict[str, Node]:
+    at = f"{folder(device)}/hwmon/hwmon{number}"
+    return {
+        f"{at}/name": f"{device.sensor}\n".encode(),
+        f"{at}/temp1_input": f"{1000 * device.celsius}\n".encode(),
+        f"{at}/device": Link(f"../../../{device.bdf}"),
+        f"class/hwmon/hwmon{number}": Link(f"../../{at}"),
+    }
 
 
 def _attributes(device: Device) -> dict[str, str]:

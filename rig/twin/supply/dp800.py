@@ -1,7 +1,8 @@
-"""RIGOL DP832 over SCPI.
+"""RIGOL DP800 and DP700 over SCPI.
 
 Ref: RIGOL DP800 Series Programming Guide, chapter 2 (`:APPLy`, `:INSTrument`, `:MEASure`, `:OUTPut`,
-`:SOURce`, `:SYSTem`); replies as public drivers recorded them: `CH1:30V/3A,5.000,0.100`, `CV`, `YES`.
+`:SOURce`, `:SYSTem`); replies as public drivers recorded them: `CH1:30V/3A,5.000,0.100`, `CV`, `YES`;
+the DP700 takes the same commands (libsigrok `scpi-pps/profiles.c`).
 """
 
 from __future__ import annotations
@@ -9,19 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from rig.twin.supply.instrument import Instrument, OutOfRange
-from rig.twin.supply.scpi import (
-    BAD_PARAMETER,
-    CONFLICT,
-    MISSING,
-    OUT_OF_RANGE,
-    UNDEFINED,
-    Command,
-    Dialect,
-    Fault,
-    number,
-    switch,
-)
+from rig.twin.supply.instrument import Instrument
+from rig.twin.supply.scpi import BAD_PARAMETER, CONFLICT, UNDEFINED, Command, Dialect, Fault, number, switch
 
 _OPTIONAL = re.compile(r":(?:LEV|IMM|AMPL)(?=:|$)")
 _SOURCE = re.compile(r"(?:SOUR([1-3])?:)?(VOLT|CURR)(:PROT(?::STAT|:CLE)?)?$")
@@ -29,11 +19,11 @@ Handler = Callable[[Command], str | None]
 
 
 class Dp800(Dialect):
-    """The DP832's command set; the selected channel is one for all clients, as in the real one."""
+    """The DP800's command set; the selected channel is one for all clients, as in the real one."""
 
     def __init__(self, instrument: Instrument, serial: str) -> None:
-        super().__init__()
-        self._it, self._serial = instrument, serial
+        super().__init__(instrument)
+        self._serial = serial
         self._selected = 1
         self._table: dict[str, Handler] = {
             "*IDN": lambda c: f"RIGOL TECHNOLOGIES,{self._it.model.name},{self._serial},00.01.16",
@@ -65,18 +55,10 @@ class Dp800(Dialect):
     def run(self, command: Command) -> str | None:
         header = _OPTIONAL.sub("", command.header)
         if header in self._table:
-            return self._guarded(self._table[header], command)
+            return self._table[header](command)
         if source := _SOURCE.match(header):
-            return self._guarded(lambda c: self._source(c, source), command)
+            return self._source(command, source)
         raise Fault(*UNDEFINED)
-
-    def _guarded(self, handler: Handler, command: Command) -> str | None:
-        try:
-            return handler(command)
-        except OutOfRange as e:
-            raise Fault(*OUT_OF_RANGE) from e
-        except IndexError as e:
-            raise Fault(*MISSING) from e
 
     def _protection(self, kind: str) -> dict[str, Handler]:
         head = f"OUTP:{kind}"
@@ -98,13 +80,13 @@ class Dp800(Dialect):
 
     def _named(self, name: str) -> int:
         found = re.fullmatch(r"CH([1-9])", name.upper())
-        if not found or int(found[1]) not in self._it.model.channels:
+        if not found:
             raise Fault(*BAD_PARAMETER)
-        return int(found[1])
+        return self._channel_number(found[1])
 
     def _label(self, channel: int) -> str:
         limits = self._it.model.channels[channel]
-        return f"CH{channel}:{limits.max_v:g}V/{limits.max_a:g}A"
+        return f"CH{channel}:{'-' if limits.negative else ''}{limits.max_v:g}V/{limits.max_a:g}A"
 
     def _reset(self, command: Command) -> None:
         del command
@@ -134,29 +116,21 @@ class Dp800(Dialect):
             now = self._it.settings(channel)
             return f"{self._label(channel)},{now.voltage_v:.3f},{now.limit_a:.3f}"
         self._selected = channel
-        values = [self._value(channel, text, "VOLT" if n == 0 else "CURR") for n, text in enumerate(rest[:2])]
+        values = [self._level(channel, text, n == 0) for n, text in enumerate(rest[:2])]
         self._it.apply(channel, *values)
         return None
 
-    def _value(self, channel: int, text: str, what: str) -> float:
-        limits = self._it.model.channels[channel]
-        if text.upper() in ("MIN", "MINIMUM"):
-            return 0.0
-        if text.upper() in ("MAX", "MAXIMUM"):
-            return limits.max_v if what == "VOLT" else limits.max_a
-        return number(text)
-
     def _source(self, command: Command, found: re.Match[str]) -> str | None:
-        channel = int(found[1]) if found[1] else self._selected
+        channel = self._channel_number(found[1]) if found[1] else self._selected
         if found[3]:
             return self._source_protection(command, channel, "OVP" if found[2] == "VOLT" else "OCP", found[3])
         volt = found[2] == "VOLT"
         if command.query:
             if command.args:
-                return f"{self._value(channel, command.args[0], found[2]):.3f}"
+                return f"{self._level(channel, command.args[0], volt):.3f}"
             now = self._it.settings(channel)
             return f"{now.voltage_v if volt else now.limit_a:.3f}"
-        value = self._value(channel, command.args[0], found[2])
+        value = self._level(channel, command.args[0], volt)
         self._it.apply(channel, value if volt else None, None if volt else value)
         return None
 

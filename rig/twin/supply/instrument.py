@@ -1,60 +1,26 @@
-"""A bench supply of flesh: ranges, resolution, calibration errors, protection.
-
-Its channels are the world's terminals. Ref: RIGOL DP800 performance verification manual p. 60 (current readback);
-DP800 programming guide; SIGLENT SPD3303X quick start (the SPD3303X-E's accuracies are from memory).
-"""
+"""A bench supply of flesh: what was set, calibration errors, protection; its channels are the world's terminals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
-from rig.twin.world import Output, World
+from rig.twin.circuit import Output
+from rig.twin.faults import Faults
+from rig.twin.supply.models import Model, Range
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What a channel can be set to."""
+class Terminals(Protocol):
+    """Where the channels end: a world, or another supply's part of one."""
 
-    max_v: float
-    max_a: float
-    max_ovp_v: float = 0.0
-    max_ocp_a: float = 0.0
-    """0: the channel has no such protection."""
+    def drive(self, channel: int, **settings: object) -> None: ...
 
+    def output(self, channel: int) -> Output: ...
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model of supply; accuracies are ±(part of reading + offset)."""
-
-    name: str
-    channels: Mapping[int, Range]
-    step_v: float
-    step_a: float
-    voltage_part: float
-    voltage_offset_v: float
-    current_part: float
-    current_offset_a: float
-    start_a: float
-    """Current limit after a reset."""
-
-
-DP832 = Model(
-    "DP832",
-    MappingProxyType({1: Range(30, 3, 33, 3.3), 2: Range(30, 3, 33, 3.3), 3: Range(5, 3, 5.5, 3.3)}),
-    step_v=1e-3, step_a=1e-3, voltage_part=5e-4, voltage_offset_v=0.010,
-    current_part=1.5e-3, current_offset_a=0.005, start_a=1.0,
-)  # fmt: skip
-SPD3303X_E = Model(
-    "SPD3303X-E",
-    MappingProxyType({1: Range(32, 3.2), 2: Range(32, 3.2)}),
-    step_v=0.01, step_a=0.01, voltage_part=5e-3, voltage_offset_v=0.02,
-    current_part=5e-3, current_offset_a=0.02, start_a=1.0,
-)  # fmt: skip
-MODELS: Mapping[str, Model] = MappingProxyType({m.name: m for m in (DP832, SPD3303X_E)})
+    def generator(self, purpose: str) -> np.random.Generator: ...
 
 
 class OutOfRange(ValueError):
@@ -81,7 +47,9 @@ class _Calibration:
 
 
 @dataclass(slots=True)
-class _Settings:
+class Settings:
+    """Set points of a channel, signed as its terminals are."""
+
     voltage_v: float
     limit_a: float
     ovp_v: float
@@ -93,28 +61,42 @@ class _Settings:
 class Instrument:
     """The supply behind the plug; channels are numbered from 1. OutOfRange when a setting cannot be."""
 
-    def __init__(self, model: Model, world: World) -> None:
+    def __init__(
+        self,
+        model: Model,
+        world: Terminals,
+        faults: Faults | None = None,
+        *,
+        plug: str = "supply",
+        realistic: bool = False,
+    ) -> None:
+        """`realistic`: answers take the time they take on the bench. `plug`: whose faults it has."""
         self.model = model
-        self._world = world
+        self._world, self._faults, self._plug, self._realistic = world, faults, plug, realistic
         self._noise = world.generator("readback")
         calibration = world.generator("calibration")
         self._errors = {channel: _calibrate(model, calibration) for channel in model.channels}
-        self._set: dict[int, _Settings] = {}
+        self._set: dict[int, Settings] = {}
+        self._frozen: dict[int, tuple[float, float]] = {}
+        self._pressed = False
+        self._busy_s = 0.0
         self.reset()
 
     def reset(self) -> None:
-        """Everything off, 0 V, protections at their widest and disabled."""
+        """Everything off, 0 V, protections at their widest and disabled where they can be."""
         for channel, limits in self.model.channels.items():
-            self._set[channel] = _Settings(0.0, self.model.start_a, limits.max_ovp_v, False, limits.max_ocp_a, False)
+            start_v = limits.only_v[0] if limits.only_v else 0.0
+            ovp, ocp = ("OVP" in self.model.always, "OCP" in self.model.always)
+            self._set[channel] = Settings(start_v, self.model.start_a, limits.max_ovp_v, ovp, limits.max_ocp_a, ocp)
             self._push(channel, on=False, tripped="")
 
-    def settings(self, channel: int) -> _Settings:
+    def settings(self, channel: int) -> Settings:
         return self._set[channel]
 
     def apply(self, channel: int, voltage_v: float | None = None, limit_a: float | None = None) -> None:
         """Set voltage, current limit, or both or neither."""
         limits, now = self.model.channels[channel], self._set[channel]
-        volt = now.voltage_v if voltage_v is None else _within(voltage_v, limits.max_v, self.model.step_v)
+        volt = now.voltage_v if voltage_v is None else _volt(voltage_v, limits, self.model.step_v)
         ampere = now.limit_a if limit_a is None else _within(limit_a, limits.max_a, self.model.step_a)
         now.voltage_v, now.limit_a = volt, ampere
         self._push(channel)
@@ -132,39 +114,78 @@ class Instrument:
 
     def switch(self, channel: int, on: bool) -> bool:
         """Output on or off; False: a protection that tripped is still latched."""
-        if on and self._world.output(channel).tripped:
+        if on and self.output(channel).tripped:
             return False
         self._push(channel, on=on)
         return True
 
-    def clear(self, channel: int, kind: str) -> None:
-        """Unlatch a trip; the output stays off."""
-        if self._world.output(channel).tripped == kind:
-            self._push(channel, tripped="")
+    def clear(self, channel: int, kind: str = "") -> bool:
+        """Unlatch a trip of this kind, or of any; the output stays off. False: there was none."""
+        tripped = self.output(channel).tripped
+        if not tripped or kind not in ("", tripped):
+            return False
+        self._push(channel, tripped="")
+        return True
 
     def output(self, channel: int) -> Output:
         """The truth at the terminals."""
+        self._press_key()
         return self._world.output(channel)
 
     def measure(self, channel: int) -> tuple[float, float, str]:
         """Volt and ampere as this instrument reads them, and CV, CC or UR."""
-        truth, errors = self._world.output(channel), self._errors[channel]
-        volt = errors.read_v.of(truth.voltage_v + 0.3 * self.model.step_v * self._noise.standard_normal())
-        ampere = errors.read_a.of(truth.current_a + 0.3 * self.model.step_a * self._noise.standard_normal())
-        if not truth.on:
-            ampere = 0.0
-        return _round(volt, self.model.step_v), _round(ampere, self.model.step_a), truth.mode
+        truth = self.output(channel)
+        self._busy_s += self.model.measure_s
+        if truth.on and self._has("zero"):
+            return 0.0, 0.0, truth.mode
+        volt, ampere = self._read(channel, truth)
+        if self._has("frozen"):
+            volt, ampere = self._frozen.setdefault(channel, (volt, ampere))
+        return (-volt if self.model.channels[channel].negative else volt), ampere, truth.mode
+
+    def busy_s(self) -> float:
+        """How long it was busy since the last call; 0 unless it is to be realistic."""
+        spent_s, self._busy_s = self._busy_s + self.model.reply_s, 0.0
+        return spent_s if self._realistic else 0.0
+
+    def _read(self, channel: int, truth: Output) -> tuple[float, float]:
+        errors, model = self._errors[channel], self.model
+        volt = errors.read_v.of(truth.voltage_v + 0.3 * model.step_v * self._noise.standard_normal())
+        ampere = errors.read_a.of(truth.current_a + 0.3 * model.step_a * self._noise.standard_normal())
+        return _round(volt, model.step_v), _round(ampere, model.step_a) if truth.on else 0.0
+
+    def _has(self, kind: str) -> bool:
+        return self._faults is not None and self._faults.active(self._plug, kind)
+
+    def _press_key(self) -> None:
+        """Somebody presses the front panel's output key, once."""
+        if not self._pressed and self._has("off"):
+            self._pressed = True
+            for channel in self.model.channels:
+                self._push(channel, on=False)
 
     def _push(self, channel: int, **extra: object) -> None:
         now, errors = self._set[channel], self._errors[channel]
+        limit_a = errors.set_a.of(now.limit_a) if now.limit_a else 0.0
+        # a channel in current limit carries exactly its limit
+        ocp_a = max(math.nextafter(limit_a, -1.0), 0.0) if self.model.ocp_is_limit else now.ocp_a
         self._world.drive(
             channel,
-            voltage_v=errors.set_v.of(now.voltage_v) if now.voltage_v else 0.0,
-            limit_a=errors.set_a.of(now.limit_a) if now.limit_a else 0.0,
+            voltage_v=errors.set_v.of(abs(now.voltage_v)) if now.voltage_v else 0.0,
+            limit_a=limit_a,
             ovp_v=now.ovp_v if now.ovp else None,
-            ocp_a=now.ocp_a if now.ocp else None,
+            ocp_a=ocp_a if now.ocp else None,
             **extra,
         )
+
+
+def _volt(value: float, limits: Range, step: float) -> float:
+    if limits.only_v:
+        known = next((v for v in limits.only_v if math.isclose(v, value, abs_tol=1e-6)), None)
+        if known is None:
+            raise OutOfRange(f"{value} is none of {limits.only_v}")
+        return known
+    return -_within(-value, limits.max_v, step) if limits.negative else _within(value, limits.max_v, step)
 
 
 def _within(value: float, most: float, step: float, least: float = 0.0) -> float:

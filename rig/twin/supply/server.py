@@ -1,4 +1,4 @@
-"""The supply's LAN socket: lines in, lines out, and the faults a twin file asks for."""
+"""An instrument's LAN socket: commands in, replies out, and the faults a twin file asks for."""
 
 from __future__ import annotations
 
@@ -6,24 +6,40 @@ import asyncio
 import contextlib
 import re
 import socket
+from typing import Protocol
 
 from rig.twin.faults import Faults
-from rig.twin.supply.scpi import Dialect
 
 GARBAGE = b"\xff\xfe\x00\x80#?!\n"
 SLOW_S = 3.0
 LONGEST_LINE = 4096
 WRONG_IDENTITY = "KEYSIGHT TECHNOLOGIES,E36312A,MY00000000,2.1.0-1.0.4-1.12"
+OTHER_IDENTITY = "RIGOL TECHNOLOGIES,DP832,DP8C000000000,00.01.16"
 _SETTING = re.compile(r"^(?!.*\?)", re.DOTALL)
 
 
-class SupplyServer:
-    """Several clients may be connected; all talk to one front end, one line at a time."""
+class FrontEnd(Protocol):
+    """An instrument that answers lines: at most one line out for a line in."""
 
-    def __init__(self, dialect: Dialect, faults: Faults) -> None:
-        self._dialect, self._faults = dialect, faults
+    def line(self, text: str) -> str | None: ...
+
+
+class SupplyServer:
+    """Several clients may be connected; all talk to one front end, one command at a time.
+
+    A front end may say how its replies end (`end`), after how long a silence a command is complete (`silence_s`, in
+    place of a line feed) and how long the last command took (`busy_s()`).
+    """
+
+    def __init__(self, dialect: FrontEnd, faults: Faults, plug: str = "supply", delay_s: float = SLOW_S) -> None:
+        """`plug` names it in the twin file's faults; `delay_s` is how slow and how late it is then."""
+        self._dialect, self._faults, self._plug, self._delay_s = dialect, faults, plug, delay_s
+        self._end = str(getattr(dialect, "end", "\n")).encode("ascii")
+        self._silence_s: float | None = getattr(dialect, "silence_s", None)
+        self._busy_s = getattr(dialect, "busy_s", lambda: 0.0)
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.StreamWriter] = set()
+        self._turn = asyncio.Lock()
 
     async def start(self, listener: socket.socket) -> None:
         """Serve on a bound socket."""
@@ -52,28 +68,60 @@ class SupplyServer:
                 await writer.wait_closed()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while not self._faults.active("supply", "dead"):
-            line = await reader.readline()
-            if not line.endswith(b"\n") or self._faults.active("supply", "dead"):
+        while not self._has("dead"):
+            command = await self._command(reader)
+            if command is None or self._has("dead"):
                 return
-            reply = await self._answer(line.decode("latin-1").strip("\r\n\0 "))
-            if reply:
+            async with self._turn:
+                reply = await self._answer(command)
+            if reply and self._has("late"):
+                # the client has given up by then, and takes it for the answer to its next question
+                asyncio.get_running_loop().call_later(self._delay_s, writer.write, reply)
+            elif reply:
                 # one write a reply: two small ones wait for the other side's delayed ACK
                 writer.write(reply)
                 await writer.drain()
 
-    async def _answer(self, line: str) -> bytes:
-        faults = self._faults
-        if faults.active("supply", "silent"):
+    async def _command(self, reader: asyncio.StreamReader) -> str | None:
+        """The next command; None when the client hung up in the middle of it."""
+        if self._silence_s is None:
+            line = await reader.readline()
+            return line.decode("latin-1").strip("\r\n\0 ") if line.endswith(b"\n") else None
+        gathered = piece = await reader.read(LONGEST_LINE)
+        while piece and len(gathered) < LONGEST_LINE:
+            try:
+                piece = await asyncio.wait_for(reader.read(LONGEST_LINE), self._silence_s)
+            except TimeoutError:
+                break
+            gathered += piece
+        return gathered.decode("latin-1").strip("\r\n\0 ") if gathered else None
+
+    async def _answer(self, command: str) -> bytes:
+        if self._has("silent"):
             return b""
-        if faults.active("supply", "slow"):
-            await asyncio.sleep(SLOW_S)
-        if faults.active("supply", "stuck") and _SETTING.match(line):
+        if self._has("slow"):
+            await asyncio.sleep(self._delay_s)
+        if self._has("stuck") and _SETTING.match(command):
             return b""
-        reply = self._dialect.line(line)
+        reply = self._dialect.line(command)
+        await self._take_time()
         if reply is None:
             return b""
-        if faults.active("supply", "garbage"):
+        if self._has("garbage"):
             return GARBAGE
-        wrong = faults.active("supply", "wrong_model") and "*IDN?" in line.upper()
-        return (WRONG_IDENTITY if wrong else reply).encode("latin-1", "replace") + b"\n"
+        if self._has("wrong_model") and "*IDN?" in command.upper():
+            reply = OTHER_IDENTITY if "E36312A" in reply else WRONG_IDENTITY
+        return self._cut(reply.encode("latin-1", "replace"))
+
+    def _cut(self, reply: bytes) -> bytes:
+        if self._has("truncated"):
+            return reply[: len(reply) // 2] + self._end
+        return reply[: len(reply) // 2] if self._has("unterminated") else reply + self._end
+
+    async def _take_time(self) -> None:
+        busy_s = self._busy_s()
+        if busy_s:
+            await asyncio.sleep(busy_s)
+
+    def _has(self, kind: str) -> bool:
+        return self._faults.active(self._plug, kind)
