@@ -10,7 +10,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rig.model import Identity, Reading, Reply, Sample, Unit
+from rig.model import Identity, RailAccuracy, Reading, Reply, Sample, Unit
 
 
 class SupplyPort(abc.ABC):
@@ -34,6 +34,10 @@ class SupplyPort(abc.ABC):
     @abc.abstractmethod
     def read(self) -> Mapping[str, Reading]:
         """One fresh reading of every rail that is on."""
+
+    @abc.abstractmethod
+    def accuracy(self) -> Mapping[str, RailAccuracy]:
+        """How well each rail is read back."""
 
     @abc.abstractmethod
     def samples(self, since_s: float) -> Sequence[Sample]:
@@ -77,11 +81,22 @@ class ProbePort(abc.ABC):
     """Two test leads from the supply's `probe` rail to nets or pins of a bare adapter."""
 
     @abc.abstractmethod
-    def connect(self, plus: str, minus: str) -> None:
-        """`plus` and `minus` are edge nets (`12V`, `3V3`, `3V3AUX`, `PERST#`, `GND`) or connector pins (`A4`)."""
+    def connect(self, plus: str, minus: str, hint: str = "") -> None:
+        """`plus` and `minus` are edge nets (`12V`, `3V3`, `3V3AUX`, `PERST#`, `GND`) or connector pins (`A4`).
+
+        `hint`, for a person: where both are found on this board. UsageError when nobody can put the leads there.
+        """
 
     @abc.abstractmethod
     def release(self) -> None: ...
+
+
+class CablePort(abc.ABC):
+    """Whoever can take a link away from a port of the card under test and give it back."""
+
+    @abc.abstractmethod
+    def plug(self, port: int, *, plugged: bool) -> None:
+        """Port from 1, in the order of the bench file; UsageError when nobody is there who could."""
 
 
 class BurnPort(abc.ABC):
@@ -113,6 +128,10 @@ class OperatorPort(abc.ABC):
         """Put the unit into the slot, or (bare) its adapter alone on the probe fixture; all power must be off."""
 
     @abc.abstractmethod
+    def insert_adapter(self, unit: Unit) -> None:
+        """Put the unit's adapter into the slot without its card; all power must be off."""
+
+    @abc.abstractmethod
     def remove(self) -> None:
         """Take out whatever is in; all power must be off."""
 
@@ -123,3 +142,10 @@ class OperatorPort(abc.ABC):
     @abc.abstractmethod
     def confirm(self, question: str) -> bool:
         """Whether they allow what the question says; False when nobody is there to ask."""
+
+    @abc.abstractmethod
+    def multimeter(self, plus: str, minus: str, hint: str = "") -> float | None:
+        """Ohm between two points of the bare adapter, infinite for an open circuit; None: nobody measured it.
+
+        The rail that feeds the test leads must be off.
+        """

@@ -14,6 +14,8 @@ from rig.bench.load import Bench, check_bench, open_bench
 from rig.bench.operator import OperatorPlugDriver, OperatorTerminalDriver
 from rig.bench.partner import IperfPartnerDriver
 from rig.bench.plugs import plug_in
+from rig.bench.rail_power import RailPowerDriver
+from rig.bench.relays import RelayProbeDriver
 from rig.bench.resources import OperatorPlug, OperatorTerminal, VisaInstrument
 from rig.bench.strategy import SlotStrategy, Status
 from rig.bench.supply import GuardedSupplyDriver
@@ -28,6 +30,8 @@ __all__ = [
     "OperatorPlugDriver",
     "OperatorTerminal",
     "OperatorTerminalDriver",
+    "RailPowerDriver",
+    "RelayProbeDriver",
     "SlotStrategy",
     "Status",
     "VisaInstrument",

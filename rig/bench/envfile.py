@@ -5,8 +5,7 @@ labgrid reads YAML 1.1 and fills in `!template`s, so values are taken from its r
 
 import difflib
 import pkgutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from labgrid.driver import ShellDriver
 from labgrid.protocol import PowerProtocol
 from labgrid.resource import NetworkPowerPort
 
+from rig.bench import ranges
 from rig.bench.console import DrainedSerialDriver
+from rig.bench.entries import Entry, entries
 from rig.bench.strategy import SlotStrategy
 from rig.config.bench import TARGET
 from rig.config.yamlfile import line_of, validate
@@ -46,36 +47,6 @@ OUTSIDE_ATTRS = {"resources": {"cls", "name"}, "drivers": {"cls", "name", "bindi
 SET_BY_LABGRID = {"target", "name"}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One resource or driver of the file, as labgrid reads it."""
-
-    kind: str
-    loc: tuple[int | str, ...]
-    cls: str
-    args: Mapping[str, Any]
-
-
-def entries(target: Mapping[str, Any], kind: str) -> Iterator[Entry]:
-    """The resources or drivers of a target, in both of labgrid's notations."""
-    part = target[kind]
-    top = ("targets", TARGET, kind)
-    if isinstance(part, Mapping):
-        for name, args in part.items():
-            yield _entry(kind, (*top, name), name, args)
-        return
-    for i, item in enumerate(part):
-        if "cls" in item:
-            yield _entry(kind, (*top, i), item["cls"], item)
-        for name, args in () if "cls" in item else item.items():
-            yield _entry(kind, (*top, i, name), name, args)
-
-
-def _entry(kind: str, loc: tuple[int | str, ...], name: str, args: Any) -> Entry:
-    given = args if isinstance(args, Mapping) else {}
-    return Entry(kind, loc, str(given.get("cls", name)), given)
-
-
 def check(path: Path, tree: Any, environment: Environment) -> None:
     """ConfigError at the first line that names what labgrid does not know, or misses what a bench needs."""
     target = environment.config.data["targets"][TARGET]
@@ -83,6 +54,7 @@ def check(path: Path, tree: Any, environment: Environment) -> None:
         for entry in entries(target, kind):
             _check_notation(path, tree, entry)
             _check_entry(path, tree, entry)
+    ranges.check(path, tree, target)
     drivers = [target_factory.drivers[e.cls] for e in entries(target, "drivers")]
     needed = NEEDED | ({"test leads": ProbePort} if target["options"].get("probe") else {})
     for what, port in needed.items():

@@ -11,18 +11,19 @@ from labgrid.binding import BindingError, BindingState, StateError
 from labgrid.driver import Driver
 from labgrid.exceptions import InvalidConfigError, NoConfigFoundError, NoSupplierFoundError, RegistrationError
 
-from rig.bench import envfile
+from rig.bench import envfile, filecheck
 from rig.bench.console import DrainedSerialDriver
 from rig.bench.edge import edge, reason
 from rig.bench.hold import BurnHold
 from rig.bench.mains import limit_http_waits
 from rig.bench.mlxburn import Mlxburn
+from rig.bench.relays import RelayProbeDriver
 from rig.bench.strategy import SlotStrategy
 from rig.bench.supply import GuardedSupplyDriver
 from rig.config.bench import TARGET, BenchFile, BenchOptions, load_bench_file
 from rig.config.yamlfile import line_of
 from rig.errors import BenchError, ConfigError, UsageError
-from rig.ports import BurnPort, HostPort, ImageBuilderPort, OperatorPort, PartnerPort, ProbePort
+from rig.ports import BurnPort, CablePort, HostPort, ImageBuilderPort, OperatorPort, PartnerPort, ProbePort
 
 WRONG_FILE = (
     InvalidConfigError,
@@ -106,10 +107,25 @@ class Bench:
 
     @property
     def probe(self) -> ProbePort:
-        """The test leads; UsageError when this bench has none."""
+        """The test leads, on relays where there are any; UsageError when this bench has none."""
         if self.options.probe is None:
             raise UsageError(f"bench {self.name!r} has no test leads: options.probe is not set in {self.path}")
-        return self.opened(ProbePort)
+        relays = [d for d in self.target.drivers if isinstance(d, RelayProbeDriver)]
+        return self.opened(RelayProbeDriver if relays else ProbePort)
+
+    @property
+    def cables(self) -> CablePort | None:
+        """Who can take a link away: the partner where the bench file names its interfaces, else the operator."""
+        partner = self.partner
+        if isinstance(partner, CablePort) and getattr(partner, "interfaces", True):
+            return partner
+        operator = self.operator
+        return operator if isinstance(operator, CablePort) else None
+
+    @property
+    def cable_ends(self) -> dict[int, str]:
+        """Port to the partner's interface at the other end of its cable, where the bench file names it."""
+        return dict(enumerate(getattr(self.partner, "interfaces", ()), 1))
 
     def close(self) -> None:
         """Everything off, then every driver closed (and the guardian ended), whatever fails on the way."""
@@ -165,6 +181,7 @@ def _checked(path: Path) -> tuple[BenchFile, object, Environment]:
     except WRONG_FILE as e:
         raise ConfigError(path, line_of(tree, ("imports",)), reason(e)) from e
     envfile.check(path, tree, environment)
+    filecheck.check(path, tree, environment)
     return file, tree, environment
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,24 +15,69 @@ from labgrid import target_factory
 from labgrid.driver import Driver
 
 from rig.errors import BenchError, DeadlineError, LinkDownError, UsageError
-from rig.ports import PartnerPort
+from rig.ports import CablePort, PartnerPort
 
 WORKER = Path(__file__).with_name("iperf3_worker.py")
 DEVICE = "link partner (iperf3)"
 DIRECTIONS = ("to_host", "from_host", "both")
 VERSION_S = 10.0
+IP_S = 10.0
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,14}")
 MOST_STREAMS = 128
 """Ref: iperf 3.12, iperf.h MAX_STREAMS."""
 REFUSED = "Connection refused"
 
 
+def _interface_names(instance: Any, attribute: Any, value: Any) -> None:
+    del instance
+    if not isinstance(value, list) or not all(isinstance(v, str) and INTERFACE.fullmatch(v) for v in value):
+        raise ValueError(f"{attribute.name}: expected names of this machine's interfaces, such as [enp3s0f0]")
+
+
 @target_factory.reg_driver
 @attr.s(eq=False)
-class IperfPartnerDriver(Driver, PartnerPort):
-    """An iperf3 client on this machine, one process a run; the first `omit_s` of each run do not count."""
+class IperfPartnerDriver(Driver, PartnerPort, CablePort):
+    """An iperf3 client on this machine, one process a run; the first `omit_s` of each run do not count.
+
+    `interfaces`: this machine's ends of the cables, first port first; named, they can be put down and up.
+    """
 
     omit_s = attr.ib(default=0, validator=[attr.validators.instance_of(int), attr.validators.ge(0)])
     grace_s = attr.ib(default=8.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+    interfaces = attr.ib(factory=list, validator=_interface_names)
+
+    def __attrs_post_init__(self):
+        super().__attrs_post_init__()
+        self._down: set[str] = set()
+
+    def on_deactivate(self):
+        for name in sorted(self._down):
+            self._set(name, up=True)
+
+    def plug(self, port: int, *, plugged: bool) -> None:
+        """Put this machine's end of a port's cable up or down; UsageError when the bench file does not name it.
+
+        Ref: ip-link(8). Needs the right to (root, or CAP_NET_ADMIN), and an interface that stops its light or
+        carrier when it is down.
+        """
+        if not 1 <= port <= len(self.interfaces):
+            raise UsageError(
+                f"link partner: port {port}: the bench file names {len(self.interfaces)} interface(s) of this machine"
+            )
+        self._set(self.interfaces[port - 1], up=plugged)
+
+    def _set(self, name: str, *, up: bool) -> None:
+        way = "up" if up else "down"
+        try:
+            done = subprocess.run(
+                ["ip", "link", "set", "dev", name, way], capture_output=True, text=True, timeout=IP_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise LinkDownError(f"link partner {name}", f"ip link set {way}", str(e), "install iproute2") from e
+        if done.returncode != 0:
+            said = done.stderr.strip() or f"exit code {done.returncode}"
+            raise BenchError(f"link partner {name}: ip link set {way}: {said}; it needs CAP_NET_ADMIN on this machine")
+        (self._down.discard if up else self._down.add)(name)
 
     def transfer(
         self, address: str, port: int, direction: str, duration_s: float, streams: int = 1

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
 
-from rig.bench.envfile import entries
+from rig.bench.entries import Entry, entries
 from rig.config.bench import TARGET, load_bench_file
 
 PREFIX = 24
@@ -21,7 +22,7 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
     target = tree["targets"][TARGET]
     found = _arguments(plugs)
     for entry in entries(target, "resources"):
-        for name, value in found.get(entry.cls, {}).items():
+        for name, value in {**found.get(entry.cls, {}), **_relay(entry, plugs)}.items():
             _node(tree, entry.loc)[name] = value
     options = target["options"]
     options.pop("twin", None)
@@ -38,12 +39,23 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
 
 def _arguments(plugs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     host, port = plugs["console"]
+    more = {cls: plugs[name] for cls, name in (("SecondInstrument", "second"), ("VisaMeter", "meter")) if name in plugs}
     return {
+        **{cls: {"address": address} for cls, address in more.items()},
         "NetworkPowerPort": {"model": "shelly_gen2", "host": plugs["mains"], "index": 0},
         "NetworkSerialPort": {"host": host, "port": port, "protocol": "raw"},
         "VisaInstrument": {"address": plugs["supply"]},
         "OperatorPlug": {"url": plugs["operator"]},
     }
+
+
+def _relay(entry: Entry, plugs: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses of a relay on the twin's board: of those in the bench file only the path stays."""
+    if entry.cls != "HttpDigitalOutput" or "relays" not in plugs:
+        return {}
+    there = urlsplit(plugs["relays"])
+    given = {name: urlsplit(entry.args[name]) for name in ("url", "url_get") if entry.args.get(name)}
+    return {name: url._replace(scheme=there.scheme, netloc=there.netloc).geturl() for name, url in given.items()}
 
 
 def _node(tree: Any, loc: tuple[int | str, ...]) -> Any:

@@ -2,6 +2,7 @@
 
 Up: rails, then the host. Down: the host, then the rails. Rails that stay up under a host that is off feed it
 through PERST#, WAKE#, REFCLK and the lanes' protection diodes; a host without its rails drives a dead card.
+Where the host feeds the slot itself (topologies `host` and `meter`) there are no rails between off and powered.
 """
 
 import contextlib
@@ -19,15 +20,18 @@ from labgrid.strategy import Strategy, StrategyError, never_retry
 from rig.bench import mains
 from rig.bench.console import DrainedSerialDriver
 from rig.bench.edge import edge
+from rig.bench.rail_power import RailPowerDriver
+from rig.bench.topology import COUNTED, topology_of
 from rig.config.bench import SetPoint, SetPoints
 from rig.errors import BenchError, RigError, UsageError
 from rig.ports import HostPort, SupplyPort
 
 
 class Status(enum.Enum):
-    """A ladder; `unknown` is below it."""
+    """A ladder; `unknown` is below it, `aux` beside it: from there every way leads through off."""
 
     unknown = 0
+    aux = -1
     off = 1
     rails = 2
     powered = 3
@@ -36,6 +40,7 @@ class Status(enum.Enum):
 
 NO_LOGIN = "look at console.log for how far it booted, and at 'login_prompt' and 'prompt' in the bench file"
 LADDER = (Status.off, Status.rails, Status.powered, Status.shell)
+AUX_RAIL = "3v3"
 
 
 @target_factory.reg_driver
@@ -43,7 +48,8 @@ LADDER = (Status.off, Status.rails, Status.powered, Status.shell)
 class SlotStrategy(Strategy):
     """Brings the slot up rung by rung; down always goes through off.
 
-    `rails` are the set points; if not given, those of the bench file's `options:`.
+    `rails` are the set points and `topology` says whether the slot has rails of its own; what is not given is taken
+    from the bench file's `options:`.
     `discharge_s` is how long the host keeps its standby voltage after its mains went off.
     """
 
@@ -55,6 +61,7 @@ class SlotStrategy(Strategy):
         "host": HostPort,
     }
     rails = attr.ib(default=None, metadata={"schema": SetPoints})
+    topology = attr.ib(default=None, validator=attr.validators.optional(attr.validators.in_(tuple(COUNTED))))
     discharge_s = attr.ib(default=0.0, validator=[attr.validators.instance_of(float), attr.validators.ge(0)])
     status = attr.ib(default=Status.unknown, init=False)
     holding = attr.ib(default=False, init=False)
@@ -62,7 +69,7 @@ class SlotStrategy(Strategy):
 
     @step(args=["status"])
     def transition(self, status: Status | str) -> None:
-        """Go to a rung; `off` is switched and verified even if it is off already.
+        """Go to a rung; `off` is switched and verified even if it is off already, `aux` is 3.3 V alone after it.
 
         BenchError when the bench fails; `status` then says how far it came. Never retries: every later call
         raises that failure again, until `fresh_start()`.
@@ -116,11 +123,18 @@ class SlotStrategy(Strategy):
         return any(source.state is BindingState.active for source in (self.mains, self.supply))
 
     def set_points(self) -> dict[str, SetPoint]:
-        """Rail to set point, in the order in which they come on."""
+        """Rail of the slot to set point, in the order in which they come on; none where the host feeds the slot."""
+        if self.has_no_rails:
+            return {}
         given = self.rails
         if given is None and self.target.env is not None:
             given = self.target.env.config.get_target_option(self.target.name, "rails", {})
         return SetPoints.model_validate(given or {}).by_name()
+
+    @property
+    def has_no_rails(self) -> bool:
+        """Whether the slot is fed by the host and not by the supply."""
+        return topology_of(self.target, self.topology) != "riser"
 
     def attach(self) -> None:
         """Log in on a host that is on already, as a run that died left it; nothing is switched.
@@ -133,7 +147,9 @@ class SlotStrategy(Strategy):
         self._to_shell()
 
     def mains_are_off(self) -> bool:
-        """What the mains switch says; False where it cannot tell."""
+        """What the mains switch says; False where it cannot tell, or could only be asked by switching it off."""
+        if isinstance(self.mains, RailPowerDriver) and self.supply.state is not BindingState.active:
+            return False
         with edge("mains switch", "open"):
             self.target.activate(self.mains)
         return mains.state(self.mains) is False
@@ -156,6 +172,8 @@ class SlotStrategy(Strategy):
             self.status = rung
 
     def _rungs(self, to: Status) -> tuple[Status, ...]:
+        if to is Status.aux:
+            return Status.off, Status.aux
         top = LADDER.index(to)
         here = LADDER.index(self.status) if self.status in LADDER else -1
         # a step may have put a rail on by itself, under a status of off: off is always switched
@@ -170,8 +188,17 @@ class SlotStrategy(Strategy):
         self._discharge(self.status)
 
     def _discharge(self, was: Status) -> None:
-        if was is not Status.off:
+        # the host was on neither in off nor in aux
+        if was not in (Status.off, Status.aux):
             time.sleep(self.discharge_s)
+
+    def _to_aux(self) -> None:
+        """3.3 V alone, as a card sees it in a host that is off."""
+        points = self.set_points()
+        if AUX_RAIL not in points:
+            raise UsageError(f"this bench has no {AUX_RAIL} rail of the slot: 3.3 V aux cannot be had alone")
+        self.target.activate(self.supply)
+        self.supply.apply(AUX_RAIL, points[AUX_RAIL].voltage_v, points[AUX_RAIL].limit_a)
 
     def _to_rails(self) -> None:
         self.target.activate(self.supply)
@@ -211,6 +238,7 @@ class SlotStrategy(Strategy):
 
 _CLIMB = {
     Status.off: SlotStrategy._to_off,
+    Status.aux: SlotStrategy._to_aux,
     Status.rails: SlotStrategy._to_rails,
     Status.powered: SlotStrategy._to_powered,
     Status.shell: SlotStrategy._to_shell,
@@ -218,7 +246,7 @@ _CLIMB = {
 
 
 def _rung(status: Status | str) -> Status:
-    known = {s.name: s for s in LADDER}
+    known = {s.name: s for s in (*LADDER, Status.aux)}
     name = status.name if isinstance(status, Status) else status
     if name not in known:
         raise UsageError(f"no way to {name!r}; the rungs are {', '.join(known)}")

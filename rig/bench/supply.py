@@ -8,12 +8,13 @@ import attr
 from labgrid import target_factory
 from labgrid.driver import Driver
 
-from rig.bench.resources import VisaInstrument
+from rig.bench.resources import SecondInstrument, VisaInstrument, VisaMeter
 from rig.config.bench import Wiring
 from rig.errors import BenchError, UsageError
 from rig.guard import door
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
-from rig.model import Identity, Reading, Sample
+from rig.guard.config import InstrumentConfig, MeterConfig
+from rig.model import Accuracy, Identity, RailAccuracy, Reading, Sample
 from rig.ports import SupplyPort
 
 
@@ -26,12 +27,13 @@ class _NobodyThere(Exception):
 class GuardedSupplyDriver(Driver, SupplyPort):
     """A SupplyPort whose session belongs to a guardian process; every output is off before and after.
 
-    `rails` wires rails to channels with ceilings. `log_dir` gets the guardian's own record; None: a folder
-    that goes when the driver is deactivated. `adopt_from`, set before activation: where the guardian of a run
-    that was killed in a burn is found; if nobody is there a new one is started, and every output goes off.
+    `rails` wires rails to channels with ceilings, and the meter's rail, which has none. `log_dir` gets the guardian's
+    own record; None: a folder that goes when the driver is deactivated. `adopt_from`, set before activation: where
+    the guardian of a run that was killed in a burn is found; if nobody is there a new one is started, and every
+    output goes off.
     """
 
-    bindings = {"instrument": VisaInstrument}
+    bindings = {"instrument": VisaInstrument, "second": {SecondInstrument, None}, "meter": {VisaMeter, None}}
     rails = attr.ib(validator=attr.validators.instance_of(dict), metadata={"schema": Wiring})
     heartbeat_s = attr.ib(default=1.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
     timeout_s = attr.ib(default=2.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
@@ -58,7 +60,7 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             if self._client is None:
                 if self._only_adopt:
                     raise _NobodyThere
-                self._refuse_in_a_burn()
+                self.refuse_in_a_burn()
                 self._client = GuardClient.start(self.config(), log_dir)
         except BaseException:
             self._close()
@@ -69,18 +71,41 @@ class GuardedSupplyDriver(Driver, SupplyPort):
 
     def config(self) -> GuardConfig:
         """What the guardian is told."""
-        where = self.instrument
-        wiring = Wiring.model_validate(self.rails)
-        rails = {name: RailConfig(r.channel, r.max_voltage_v, r.max_current_a) for name, r in wiring.by_name().items()}
+        where, wiring = self.instrument, Wiring.model_validate(self.rails)
+        rails = {
+            name: RailConfig(r.channel, r.max_voltage_v, r.max_current_a, r.instrument)
+            for name, r in wiring.by_name().items()
+        }
         return GuardConfig(
             address=where.address,
             model=where.model,
             dialect=where.dialect,
             backend=where.backend,
+            mapping=where.mapping,
             rails=rails,
             heartbeat_s=self.heartbeat_s,
             timeout_s=self.timeout_s,
             burn_max_s=self.burn_max_s,
+            second=None if self.second is None else _second(self.second),
+            meter=self._meter(wiring.metered()),
+        )
+
+    def _meter(self, rails: Mapping[str, int]) -> MeterConfig | None:
+        where = self.meter
+        if rails and where is None:
+            raise UsageError(f"supply {self.instrument.address}: rail {min(rails)!r} needs a VisaMeter on the bench")
+        if where is None or not rails:
+            return None
+        return MeterConfig(
+            where.address,
+            where.model,
+            rails,
+            where.dialect,
+            where.backend,
+            where.power_query,
+            where.voltage_query,
+            where.current_query,
+            None if where.accuracy is None else Accuracy(**where.accuracy),
         )
 
     def adopt(self) -> bool:
@@ -132,8 +157,8 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         """Append every sample from now on to `path` (JSON lines); None: to no file."""
         self._guardian.record(path)
 
-    def accuracy(self) -> Mapping[str, str]:
-        """How well each rail is read back, in words."""
+    def accuracy(self) -> Mapping[str, RailAccuracy]:
+        """How well each rail is read back."""
         return self._guardian.accuracy()
 
     def tripped(self) -> str | None:
@@ -160,8 +185,8 @@ class GuardedSupplyDriver(Driver, SupplyPort):
             self._adopted, self._burn_socket = True, self.adopt_from
         return client
 
-    def _refuse_in_a_burn(self) -> None:
-        """A guardian that is started switches everything off: not where a run that died left one burning."""
+    def refuse_in_a_burn(self) -> None:
+        """BenchError where a run that died left firmware being burned: its guardian is not to be disturbed."""
         if (left := door.answering(self.instrument.address)) is not None:
             raise BenchError(
                 f"supply {self.instrument.address}: firmware is being burned under a run that died, and the guardian "
@@ -179,3 +204,7 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         finally:
             if scratch is not None:
                 scratch.cleanup()
+
+
+def _second(where: SecondInstrument) -> InstrumentConfig:
+    return InstrumentConfig(where.address, where.model, where.dialect, where.backend, where.mapping)

@@ -24,24 +24,48 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class RailWiring(Section):
-    """Which channel of the supply feeds a rail, and the ceilings that nobody may pass on it."""
+    """Which channel of which supply feeds a rail, and the ceilings that nobody may pass on it."""
 
+    instrument: Literal["main", "second"] = "main"
     channel: Annotated[int, Field(ge=1, le=8)]
     max_voltage_v: Annotated[float, Field(gt=0, le=60)]
     max_current_a: Annotated[float, Field(gt=0, le=30)]
 
 
-class Wiring(Section):
-    """The rails of the bench: what a card gets, and the test leads of the bare-board check."""
+class WallWiring(Section):
+    """Which channel of the meter measures a rail; it is never switched and has no ceilings."""
 
-    rail_12v: RailWiring = Field(alias="12v")
-    rail_3v3: RailWiring = Field(alias="3v3")
+    channel: Annotated[int, Field(ge=1, le=8)] = 1
+
+
+class MeterAccuracy(Section):
+    """Error bound of the watts a meter shows: percent of the reading, and watts."""
+
+    percent: Annotated[float, Field(ge=0)]
+    offset: Annotated[float, Field(ge=0)]
+
+
+class Wiring(Section):
+    """The rails of the bench, each where its topology has it.
+
+    `12v` and `3v3` are what a card gets through the riser, `host` the whole host, `wall` what a meter measures, and
+    `probe` the test leads of the bare-board check.
+    """
+
+    rail_12v: RailWiring | None = Field(alias="12v", default=None)
+    rail_3v3: RailWiring | None = Field(alias="3v3", default=None)
     rail_probe: RailWiring | None = Field(alias="probe", default=None)
+    rail_host: RailWiring | None = Field(alias="host", default=None)
+    rail_wall: WallWiring | None = Field(alias="wall", default=None)
 
     def by_name(self) -> dict[str, RailWiring]:
-        """Rail name to wiring, of the rails that are there."""
-        every = {"12v": self.rail_12v, "3v3": self.rail_3v3, "probe": self.rail_probe}
+        """Rail name to wiring, of the rails that a supply feeds."""
+        every = {"12v": self.rail_12v, "3v3": self.rail_3v3, "probe": self.rail_probe, "host": self.rail_host}
         return {name: rail for name, rail in every.items() if rail is not None}
+
+    def metered(self) -> dict[str, int]:
+        """Rail name to channel of the meter, of the rails that are only measured."""
+        return {} if self.rail_wall is None else {"wall": self.rail_wall.channel}
 
 
 class SetPoint(Section):
@@ -55,9 +79,11 @@ class SetPoints(Section):
     # 25 W of the 12 V rail is what a slot grants an x4 or x8 card; 3.3 V carries the aux rail
     rail_12v: SetPoint = Field(alias="12v", default=SetPoint(voltage_v=12.0, limit_a=2.1))
     rail_3v3: SetPoint = Field(alias="3v3", default=SetPoint(voltage_v=3.3, limit_a=1.0))
+    rail_host: SetPoint | None = Field(alias="host", default=None)
+    """The whole host on DC: it comes on where else the mains would."""
 
     def by_name(self) -> dict[str, SetPoint]:
-        """Rail name to set point, in the order in which the rails come on."""
+        """Rail name to set point of what feeds the card alone, in the order in which they come on."""
         return {"12v": self.rail_12v, "3v3": self.rail_3v3}
 
 
@@ -111,6 +137,8 @@ class BenchOptions(Section):
     """Twin file the rig starts for this bench, relative to the bench file."""
     virtual: bool | None = None
     """None: virtual if there is a twin file."""
+    topology: Literal["riser", "host", "meter"] = "riser"
+    """What the instruments see: the card's rails, the whole host on 12 V DC, or the host's mains."""
     slot: BenchSlot = BenchSlot()
     rails: SetPoints = SetPoints()
     probe: Literal["probe", "12v", "3v3"] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -13,7 +13,8 @@ from rig.model import Limit, Step
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-State = Literal["driver", "idle", "tx", "rx", "both"]
+State = Literal["aux", "driver", "ports_up", "one_link", "idle", "tx", "rx", "both"]
+"""Power states, in the order in which they cost least."""
 
 
 class Level(Section):
@@ -33,13 +34,23 @@ class ShortCheck(Section):
     rated_limit_a: Positive | None = 0.02
     """Last rung: the pair's own rail voltage at this limit; null: not done."""
     floor_a: Positive = 0.005
-    """Current the supply cannot tell from none: the offset of its readback."""
+    """Current taken for none at least; the offset of the supply's own readback counts where it is larger."""
     settle_s: NotNegative = 0.05
+    multimeter: bool = False
+    """Where the supply can tell too little, a person is asked what a multimeter shows."""
 
 
 class FirstPower(Section):
     """The first time a card gets current."""
 
+    low: dict[Literal["12v", "3v3"], Level] = {
+        "3v3": Level(voltage_v=0.25, limit_a=0.05),
+        "12v": Level(voltage_v=0.8, limit_a=0.05),
+    }
+    """First rung of the ramp, below what a converter or a diode needs: only capacitors may draw; {}: none.
+
+    Ref: domain notes on power, section 3.4.
+    """
     inrush_limit_a: Positive = 0.5
     abort_s: Positive = 0.5
     """Still in current limit after this: off."""
@@ -125,9 +136,34 @@ class Throughput(Section):
 
 
 class PowerProfile(Section):
-    states: list[State] = ["driver", "idle", "tx", "rx", "both"]
-    settle_s: NotNegative = 5.0
-    window_s: Positive = 20.0
+    """The states of a card, each measured once it is steady. Ref: docs/steps.md; domain notes on power, section 6."""
+
+    states: Annotated[list[State], Field(min_length=1)] = list(get_args(State))
+    min_settle_s: NotNegative = 15.0
+    max_settle_s: Positive = 180.0
+    """Not steady by then: measured all the same, and said so."""
+    steady_window_s: Positive = 10.0
+    """The trend is taken over so much of the latest past."""
+    slope_w_per_min: Positive = 0.5
+    """Steady: the slope, and three times its own error, stay below this."""
+    band_w: Positive = 1.0
+    """Steady: eight tenths of the readings lie within this."""
+    window_s: Positive = 60.0
+    baseline: bool = False
+    """Whole-host benches: the host with the adapter and no card, before and after the card."""
+
+    @field_validator("states")
+    @classmethod
+    def _each_once(cls, states: list[State]) -> list[State]:
+        if len(set(states)) < len(states):
+            raise ValueError("every state may be named once")
+        return states
+
+    @model_validator(mode="after")
+    def _waits_in_order(self) -> PowerProfile:
+        if self.max_settle_s < self.min_settle_s:
+            raise ValueError(f"max_settle_s {self.max_settle_s:g} is below min_settle_s {self.min_settle_s:g}")
+        return self
 
 
 class PlanFile(Section):
@@ -140,6 +176,8 @@ class PlanFile(Section):
     link: LinkStep = LinkStep()
     throughput: Throughput = Throughput()
     power_profile: PowerProfile = PowerProfile()
+    envelope: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """File of learned envelopes (`rig envelope`), relative to the plan file; its limits join the others."""
     limits: dict[str, LimitSection] = {}
 
     @field_validator("steps")

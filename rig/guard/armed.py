@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rig.guard.config import RailConfig
-from rig.guard.dialects import Accuracy, Channel
+from rig.guard.config import Key, RailConfig
+from rig.guard.dialects import Channel
 from rig.guard.supply import SetPoint
-from rig.model import Reading
+from rig.model import Accuracy, Reading
 
 _UNSOURCED = Accuracy(2.0, 0.05)
 """Margin where nobody has sourced the readback: wide enough not to trip on the instrument's own error."""
@@ -17,7 +17,7 @@ _UNSOURCED = Accuracy(2.0, 0.05)
 class Armed:
     """What a channel was told, and the readings beyond which it is cut."""
 
-    channel: int
+    key: Key
     want: SetPoint
     trip_v: float
     trip_a: float
@@ -40,6 +40,10 @@ class Armed:
         """Voltage gone without current limit: the supply may have tripped by itself."""
         return reading.voltage_v < self.want.voltage_v / 2 and reading.limiting is not True
 
+    def may_be_limiting(self, reading: Reading) -> bool:
+        """So near the current limit that the voltage may be low because of it."""
+        return reading.current_a > self.want.limit_a / 2
+
 
 def armed(rail: RailConfig, channel: Channel, want: SetPoint, *, hardware_trip: bool) -> Armed:
     """Trips at the rail's ceilings plus the error of the readback.
@@ -51,7 +55,7 @@ def armed(rail: RailConfig, channel: Channel, want: SetPoint, *, hardware_trip: 
         trip_v = min(trip_v, trip_v if want.ovp_v is None else want.ovp_v)
         trip_a = min(trip_a, trip_a if want.ocp_a is None else want.ocp_a)
     return Armed(
-        rail.channel,
+        rail.key,
         want,
         trip_v + (channel.accuracy_v or _UNSOURCED).bound(trip_v),
         trip_a + (channel.accuracy_a or _UNSOURCED).bound(trip_a),

@@ -19,7 +19,7 @@ from rig.guard.config import GuardConfig, RailConfig
 from rig.guard.held import Adopted, Spawned
 from rig.guard.talk import Talk
 from rig.guard.wire import Row
-from rig.model import Identity, Reading, Sample
+from rig.model import Identity, RailAccuracy, Reading, Sample
 
 __all__ = ["GuardClient", "GuardConfig", "RailConfig"]
 
@@ -95,9 +95,9 @@ class GuardClient:
             raise LinkDownError(self._talk.device, "identity", "the guardian has not started")
         return self._identity
 
-    def accuracy(self) -> Mapping[str, str]:
-        """How well each rail is read back, in words for the record."""
-        return dict(self._talk.ask("accuracy"))
+    def accuracy(self) -> Mapping[str, RailAccuracy]:
+        """How well each rail is read back."""
+        return {name: wire.accuracy_from(row) for name, row in self._talk.ask("accuracy").items()}
 
     def apply(
         self,
@@ -121,11 +121,11 @@ class GuardClient:
         self._talk.ask("off", rail=rail)
 
     def read(self) -> dict[str, Reading]:
-        """One fresh reading of every rail that is on; TripError after a trip."""
+        """One fresh reading of every rail that is on, and of the meter's; TripError after a trip."""
         return dict(wire.sample_from(self._talk.ask("read")).rails)
 
     def samples(self, since_s: float = 0.0) -> Sequence[Sample]:
-        """What the sampler took after `since_s` (wall clock), oldest first; the last half hour is kept."""
+        """What the sampler took after `since_s` (wall clock), oldest first; the last 60,000 are kept."""
         found: list[Sample] = []
         while True:
             page = [wire.sample_from(row) for row in self._talk.ask("samples", since_s=since_s)]

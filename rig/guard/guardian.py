@@ -5,58 +5,57 @@ No socket and no clock of its own: `process` drives it, tests drive it faster.
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from rig.errors import BenchError, TripError, UsageError
-from rig.guard import wire
 from rig.guard.armed import Armed, armed
-from rig.guard.config import GuardConfig, RailConfig
+from rig.guard.bank import Bank
+from rig.guard.config import MAIN, METER, GuardConfig, Key, RailConfig
 from rig.guard.journal import Journal
-from rig.guard.supply import SetPoint, Supply
-from rig.model import Identity, Sample
+from rig.guard.sampler import Sampler, Taken
+from rig.guard.supply import SetPoint
+from rig.model import Identity, RailAccuracy, Reading, Sample
 
-RING = 36_000
-"""Samples kept in memory: half an hour at the default pace."""
 _RETRY_S = 0.1
 _AFTER_TRIP_S = 1.0
 """Pace of the tries when a trip could not be verified."""
 
 
 class Guardian:
-    """The rails of one supply; every method raises BenchError when the supply misbehaves."""
+    """The rails of one bench; every method raises BenchError when an instrument misbehaves."""
 
     def __init__(
         self,
         config: GuardConfig,
-        supply: Supply,
+        bank: Bank,
         journal: Journal,
         elapsed: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._config, self._supply, self._journal = config, supply, journal
+        self._config, self._bank, self._journal = config, bank, journal
         self._elapsed, self._sleep = elapsed, sleep
+        self._sampler = Sampler(config, bank, journal, elapsed)
         self._armed: dict[str, Armed] = {}
-        self._over: dict[str, int] = {}
-        self._ring: deque[Sample] = deque(maxlen=RING)
-        self._due_s = self._seen_s = elapsed()
-        self._blind = self._alarmed = False
+        self._counts: dict[tuple[str, str], int] = {}
+        self._blind: set[str] = set()
+        self._alarmed = False
+        self.identities: dict[str, Identity] = {}
         self.tripped: str | None = None
         self.burning = False
 
     def start(self) -> Identity:
-        """Identify the supply, check the rails against it, switch all off, forget trips from before."""
-        identity = self._supply.identify(self._config)
+        """Identify the instruments, check the rails against them, switch all off, forget trips from before."""
+        self.identities = self._bank.identify()
         for name, rail in self._config.rails.items():
             self._check_rail(name, rail)
-        self._journal.event("started", supply=identity.raw, address=self._config.address)
+        raw = {name: identity.raw for name, identity in self.identities.items()}
+        self._journal.event("started", supply=raw.pop(MAIN), address=self._config.address, **raw)
         self.all_off("start")
-        for channel in sorted({rail.channel for rail in self._config.rails.values()}):
-            self._supply.clear_trip(channel)
-        return identity
+        for key in sorted({rail.key for rail in self._config.rails.values()}):
+            self._bank.clear_trip(key)
+        return self.identities[MAIN]
 
     # --- requests -----------------------------------------------------------------------------------------
 
@@ -78,9 +77,9 @@ class Guardian:
         want = SetPoint(voltage_v, limit_a, ovp_v, ocp_a)
         allowed = self._allowed(rail, want)
         try:
-            self._supply.set(allowed.channel, want)
+            self._bank.set(allowed.key, want)
             self._arm(rail, allowed)
-            self._supply.on(allowed.channel)
+            self._bank.on(allowed.key)
         except BenchError as e:
             self._journal.event("apply_failed", rail=rail, text=str(e))
             self._off_within(self._config.off_retry_s, [rail], f"{rail} could not be set right")
@@ -98,16 +97,17 @@ class Guardian:
             self._verify(self._off_within(self._config.off_retry_s, [rail], "asked"))
 
     def read(self) -> Sample:
-        """One fresh reading of every rail that is on; TripError after a trip."""
+        """One fresh reading of every rail that is on, and of the meter's; TripError after a trip."""
         self.check_trip()
-        sample = self._sampled()
+        taken = self._taken(patient=True)
         self.check_trip()
-        return sample
+        for e in taken.failed.values():
+            raise e
+        return taken.sample
 
     def samples(self, since_s: float) -> Sequence[Sample]:
-        """The first PAGE of the samples kept that are newer than `since_s`, oldest first."""
-        newer = list(itertools.takewhile(lambda s: s.time_s > since_s, reversed(self._ring)))
-        return newer[::-1][: wire.PAGE]
+        """The first page of the samples kept that are newer than `since_s`, oldest first."""
+        return self._sampler.samples(since_s)
 
     def mark(self, label: str) -> float:
         """Put a label into the recorded samples; returns its wall clock."""
@@ -124,9 +124,13 @@ class Guardian:
         self.burning = on
         self._journal.event("burn", on=on)
 
-    def accuracy(self) -> dict[str, str]:
-        """How well each rail is read back, in words."""
-        return {name: self._accuracy(rail.channel) for name, rail in self._config.rails.items()}
+    def accuracy(self) -> dict[str, RailAccuracy]:
+        """How well each rail is read back."""
+        rails = {name: rail.key for name, rail in self._config.rails.items()}
+        metered = {} if self._config.meter is None else self._config.meter.rails
+        return {name: self._bank.accuracy(key) for name, key in rails.items()} | {
+            name: self._bank.accuracy(Key(METER, number)) for name, number in metered.items()
+        }
 
     # --- guarding -----------------------------------------------------------------------------------------
 
@@ -141,22 +145,19 @@ class Guardian:
         return self.tripped is not None and not self._armed
 
     def wait_s(self) -> float | None:
-        """Seconds until `tick` has work; None: nothing is on."""
-        return max(0.0, self._due_s - self._elapsed()) if self._armed else None
+        """Seconds until `tick` has work; None: there is nothing to sample."""
+        return self._sampler.wait_s() if self._sampler.is_wanted(self._on()) else None
 
     def tick(self) -> None:
         """Take a sample if one is due, and act on it; never raises BenchError."""
-        if not self._armed or self._elapsed() < self._due_s:
+        if self.wait_s() != 0.0:
             return
-        self._due_s = self._elapsed() + self._config.sample_s
-        if self.tripped is not None:
-            self._due_s += _AFTER_TRIP_S
+        if self.tripped is not None and self._armed:
+            self._sampler.later(self._config.sample_s + _AFTER_TRIP_S)
             self._off_within(0.0, list(self._armed), "still on after the trip")
             return
-        try:
-            self._sampled()
-        except BenchError as e:
-            self._unread(e)
+        for instrument, e in self._taken().failed.items():
+            self._unread(instrument, e)
 
     def trip(self, reason: str) -> None:
         """All off, now, and nothing on again in this process."""
@@ -170,29 +171,46 @@ class Guardian:
         """All rails off and verified, retried for `off_retry_s`; BenchError names those that were not."""
         self._verify(self._off_within(self._config.off_retry_s, list(self._config.rails), reason))
 
-    def _sampled(self) -> Sample:
-        on = dict(self._armed)
-        read = self._supply.read(sorted({a.channel for a in on.values()}))
-        times = [r.time_s for r in read.values()]
-        at = round((min(times) + max(times)) / 2, 6) if times else time.time()
-        sample = Sample(at, {name: read[a.channel] for name, a in on.items()})
-        self._seen()
-        if on:
-            self._ring.append(sample)
-            self._journal.sample(sample)
-            self._judge(sample)
-        return sample
+    def _on(self) -> dict[str, Key]:
+        return {name: a.key for name, a in self._armed.items()}
+
+    def _taken(self, *, patient: bool = False) -> Taken:
+        taken = self._sampler.take(self._on(), patient=patient, wary=any(self._counts.values()))
+        if self._blind:
+            self._readings_back(taken)
+        self._judge(taken.sample)
+        return taken
 
     def _judge(self, sample: Sample) -> None:
-        for name, reading in sample.rails.items():
-            rail = self._armed[name]
+        for name, rail in list(self._armed.items()):
+            if (reading := sample.rails.get(name)) is None:
+                continue
             over = rail.over_current(reading) if self.burning else rail.over(reading)
-            self._over[name] = self._over[name] + 1 if over else 0
-            if self._over[name] >= self._config.over_samples:
+            if self._often(name, "over", over is not None):
                 return self.trip(f"{name} drew {over}: outputs switched off")
-            if rail.looks_dead(reading) and not self._supply.is_on(rail.channel):
-                return self._lost(f"the supply switched {name} off by itself (OVP, OCP or its front panel)")
+            dead = self._why_dead(name, rail, reading) if rail.looks_dead(reading) else None
+            if dead is not None:
+                return self._lost(dead)
         return None
+
+    def _often(self, name: str, what: str, holds: bool) -> bool:
+        """Whether it has held for some samples in a row by now."""
+        count = self._counts[name, what] = self._counts.get((name, what), 0) + 1 if holds else 0
+        return count >= self._config.over_samples
+
+    def _why_dead(self, name: str, rail: Armed, reading: Reading) -> str | None:
+        """What a voltage that is gone means, once it is sure."""
+        device = self._bank.device(rail.key.instrument)
+        try:
+            if not self._bank.is_on(rail.key):
+                return f"{device}: the supply switched {name} off by itself (OVP, OCP or its front panel)"
+            said = "says that it is on"
+        except BenchError as e:
+            said = f"does not say whether it is on ({e})"
+        # a lost reply looks like 0.000; so does an output that is still rising
+        wrong = self._often(name, "dead", not rail.may_be_limiting(reading))
+        want_v = rail.want.voltage_v
+        return f"{device}: {name} reads {reading.voltage_v:.3f} V, is set to {want_v:g} V and {said}" if wrong else None
 
     def _lost(self, what: str) -> None:
         """A rail is gone: the others go too, but in a burn, which may do without it."""
@@ -202,53 +220,44 @@ class Guardian:
             self._alarmed = True
             self._journal.alarm(f"{what}; firmware is being burned, the other outputs stay on")
 
-    def _seen(self) -> None:
-        self._seen_s = self._elapsed()
-        if self._blind:
-            self._blind = self._alarmed = False
-            self._journal.event("readings_back")
+    def _readings_back(self, taken: Taken) -> None:
+        read = {self._config.instrument_of(name) for name in taken.sample.rails}
+        for instrument in sorted(self._blind & read):
+            self._blind.discard(instrument)
+            self._alarmed = False
+            self._journal.event("readings_back", instrument=instrument)
 
-    def _unread(self, e: BenchError) -> None:
+    def _unread(self, instrument: str, e: BenchError) -> None:
         """No reading: tell once, and cut when it lasts; a burn is not cut for it, but that is an alarm."""
-        if not self._blind:
-            self._blind = True
-            self._journal.event("no_reading", text=str(e))
-        blind_s = self._elapsed() - self._seen_s
-        if blind_s <= self._config.blind_s:
-            return
-        if not self.burning:
-            self.trip(f"no reading for {blind_s:.1f} s while outputs were on: {e}")
-        elif not self._alarmed:
-            self._alarmed = True
-            self._journal.alarm(f"no reading for {blind_s:.1f} s; firmware is being burned, outputs stay on: {e}")
+        if instrument not in self._blind:
+            self._blind.add(instrument)
+            self._journal.event("no_reading", instrument=instrument, text=str(e))
+        blind_s = self._sampler.unseen_s(instrument)
+        if instrument != METER and blind_s > self._config.blind_s:
+            self._lost(f"no reading for {blind_s:.1f} s: {e}")
 
     # --- off ----------------------------------------------------------------------------------------------
 
     def _off_within(self, retry_s: float, names: Sequence[str], reason: str) -> dict[str, str]:
         """Try every channel, again and again until the deadline; returns rail to what went wrong last."""
-        channels = {self._config.rails[name].channel: name for name in names}
+        channels = {self._config.rails[name].key: name for name in names}
         deadline = self._elapsed() + retry_s
         while True:
-            failed = {ch: text for ch in channels if (text := self._off_once(ch)) is not None}
-            channels = {ch: channels[ch] for ch in failed}
+            failed = self._bank.off(channels)
+            self._disarm(channels.keys() - failed.keys())
+            channels = {key: channels[key] for key in failed}
             if not channels or self._elapsed() >= deadline:
                 break
             self._sleep(_RETRY_S)
-        left = {channels[ch]: text for ch, text in failed.items()}
+        left = {channels[key]: text for key, text in failed.items()}
         if left:
             self._journal.event("off_not_verified", rails=left, reason=reason)
         else:
             self._journal.event("off_verified", rails=list(names), reason=reason)
         return left
 
-    def _off_once(self, channel: int) -> str | None:
-        try:
-            self._supply.off(channel)
-        except BenchError as e:
-            return str(e)
-        for name in [n for n, a in self._armed.items() if a.channel == channel]:
-            del self._armed[name]
-        return None
+    def _disarm(self, off: Set[Key]) -> None:
+        self._armed = {name: a for name, a in self._armed.items() if a.key not in off}
 
     def _verify(self, left: dict[str, str]) -> None:
         if left:
@@ -265,20 +274,20 @@ class Guardian:
                 f"{name}: asked for {want.voltage_v:g} V, {want.limit_a:g} A; its ceilings are "
                 f"{rail.max_voltage_v:g} V, {rail.max_current_a:g} A"
             )
-        other = next((n for n, a in self._armed.items() if n != name and a.channel == rail.channel), None)
+        other = next((n for n, a in self._armed.items() if n != name and a.key == rail.key), None)
         if other is not None:
             raise UsageError(f"{name}: channel {rail.channel} is on as {other}; switch that off first")
-        channel = self._supply.channel(rail.channel)
-        return armed(rail, channel, want, hardware_trip=self._supply.has_protection)
+        hardware_trip = self._bank.has_protection(rail.instrument)
+        return armed(rail, self._bank.channel(rail.key), want, hardware_trip=hardware_trip)
 
     def _arm(self, name: str, rail: Armed) -> None:
-        if not self._armed:
-            self._seen_s = self._due_s = self._elapsed()
+        if not any(a.key.instrument == rail.key.instrument for a in self._armed.values()):
+            self._sampler.begin(rail.key.instrument)
         self._armed[name] = rail
-        self._over[name] = 0
+        self._counts = {key: n for key, n in self._counts.items() if key[0] != name}
 
     def _check_rail(self, name: str, rail: RailConfig) -> None:
-        channel = self._supply.channel(rail.channel)
+        channel = self._bank.channel(rail.key)
         if rail.max_voltage_v > channel.max_voltage_v or rail.max_current_a > channel.max_current_a:
             raise UsageError(
                 f"{name}: ceilings of {rail.max_voltage_v:g} V, {rail.max_current_a:g} A are more than "
@@ -291,8 +300,3 @@ class Guardian:
         except KeyError:
             known = ", ".join(self._config.rails)
             raise UsageError(f"the supply has no rail {name!r} (it has: {known})") from None
-
-    def _accuracy(self, number: int) -> str:
-        channel = self._supply.channel(number)
-        parts = [(channel.accuracy_v, "V"), (channel.accuracy_a, "A")]
-        return ", ".join(f"{a.percent:g} % + {a.offset:g} {u}" if a else f"{u}: not sourced" for a, u in parts)

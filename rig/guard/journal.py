@@ -50,6 +50,10 @@ class Journal:
         elif fault is not None:
             raise BenchError(fault)
 
+    @property
+    def is_recording(self) -> bool:
+        return self._file is not None
+
     def event(self, name: str, **fields: object) -> None:
         """Append what happened; a disk that takes nothing is told on standard error."""
         row = json.dumps({"event": name, "time_s": self._now(), **fields}) + "\n"

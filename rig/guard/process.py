@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.errors import BenchError, RigError, UsageError
-from rig.guard import supply, wire
+from rig.guard import bank, wire
 from rig.guard.config import GuardConfig
 from rig.guard.door import Caller, Door
 from rig.guard.guardian import Guardian
@@ -27,6 +27,8 @@ from rig.model import Identity
 
 _IDLE_S = 0.1
 _SEND_S = 2.0
+_SWITCH_S = 5e-4
+"""An instrument's thread does not wait longer for this one, which looks at its last reading."""
 
 
 def wall_clock() -> Callable[[], float]:
@@ -136,7 +138,9 @@ class Process:
             case "burn":
                 self._burn(**args)
                 return None
-            case "apply" | "off" | "mark" | "accuracy":
+            case "accuracy":
+                return {name: asdict(accuracy) for name, accuracy in guardian.accuracy().items()}
+            case "apply" | "off" | "mark":
                 return getattr(guardian, what)(**args)
         raise BenchError(f"the guardian does not know {what!r}: client and guardian differ in version")
 
@@ -263,6 +267,7 @@ def main(fd: int, log_dir: Path) -> int:
 
     Exit code 0: outputs verified off; 1: they may be on; 3: it could not start.
     """
+    sys.setswitchinterval(_SWITCH_S)
     # Ctrl-C and a closed terminal are the client's business; the guardian sees the client go
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -282,9 +287,9 @@ def main(fd: int, log_dir: Path) -> int:
 
 
 def _made(sock: socket.socket, journal: Journal, now: Callable[[], float]) -> Process:
-    """The process around the supply of the config on stdin, not yet talked to."""
+    """The process around the instruments of the config on stdin, not yet talked to."""
     config = GuardConfig.from_json(sys.stdin.read())
-    guardian = Guardian(config, supply.opened(config, now), journal)
+    guardian = Guardian(config, bank.opened(config, now), journal)
     process = Process(config, sock, guardian, journal)
     signal.signal(signal.SIGTERM, process.terminate)
     return process

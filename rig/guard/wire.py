@@ -10,12 +10,14 @@ from typing import Any
 
 from rig import errors
 from rig.errors import BenchError, RigError
-from rig.model import Reading, Sample
+from rig.model import Accuracy, RailAccuracy, Reading, Sample
 
 Row = dict[str, Any]
 _CHUNK = 65536
 PAGE = 2_000
 """Samples in one answer: it must pass the socket well within its timeout."""
+_SOMETIMES = ("error_v", "error_a", "power_w", "error_w")
+"""Fields of a reading that are written only where they are known."""
 LONGEST = 1 << 24
 """Bytes of one row: a full page of many rails stays far below."""
 
@@ -76,14 +78,22 @@ def error_from(row: Row) -> RigError:
 def sample_row(sample: Sample, *, at: bool = False) -> Row:
     """A sample as a row; `at`: with the instant of each reading."""
     rails = {name: _reading_row(reading, at) for name, reading in sample.rails.items()}
-    return {"time_s": sample.time_s, "rails": rails}
+    gap: Row = {"gap_s": sample.gap_s} if sample.gap_s else {}
+    return {"time_s": sample.time_s, "rails": rails, **gap}
 
 
 def _reading_row(reading: Reading, at: bool) -> Row:
     row: Row = {"voltage_v": reading.voltage_v, "current_a": reading.current_a, "limiting": reading.limiting}
+    row |= {name: value for name in _SOMETIMES if (value := getattr(reading, name)) is not None}
     return {**row, "time_s": reading.time_s} if at else row
 
 
 def sample_from(row: Row) -> Sample:
     """The sample in a row that was written `at`."""
-    return Sample(row["time_s"], {name: Reading(**reading) for name, reading in row["rails"].items()})
+    rails = {name: Reading(**reading) for name, reading in row["rails"].items()}
+    return Sample(row["time_s"], rails, row.get("gap_s", 0.0))
+
+
+def accuracy_from(row: Row) -> RailAccuracy:
+    """The accuracy in a row."""
+    return RailAccuracy(**{what: None if a is None else Accuracy(**a) for what, a in row.items()})

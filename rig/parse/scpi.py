@@ -3,7 +3,8 @@
 Ref: IEEE 488.2 section 10.14 (`*IDN?`: maker, model, serial, firmware); SCPI-1999 volume 1 section 7.2 (NAN
 is 9.91E37, INF 9.9E37) and volume 2 section 21.8 (`SYSTem:ERRor?` is `code,"text"`).
 Ref: Rigol DP800 programming guide (`:OUTPut:MODE?`: CV, CC, UR); libsigrok korad-kaxxxxp (identification of
-KORAD and its other names, which know no commas).
+KORAD and its other names, which know no commas); Aim-TTi manuals (`V1?` answers `V1 12.000`, `EER?` a bare code);
+Owon SPE (`MEAS:ALL:INFO?` with blanks or commas).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _KORAD = re.compile(
     r"(?:\s*SN:?\s*(?P<serial>[0-9A-Za-z]{1,32}))?",
     re.IGNORECASE,
 )
-_ERROR = re.compile(r'([+-]?\d{1,9})(?:\s*,\s*|\s+)"?([^"]*)')
+_ERROR = re.compile(r'([+-]?\d{1,9})(?:(?:\s*,\s*|\s+)"?([^"]*)|\Z)')
+_HEAD = re.compile(r"[A-Z]{1,3}\d{0,2}\s+(?=\S)")
 _SWITCH = {"1": True, "+1": True, "ON": True, "0": False, "+0": False, "OFF": False}
 _MODES = ("CV", "CC", "UR")
 
@@ -55,8 +57,16 @@ def number(text: str) -> float | None:
 
 
 def numbers(text: str) -> tuple[float | None, ...]:
-    """The numbers of a reply to several questions at once, separated by commas or semicolons."""
-    return tuple(number(part) for part in re.split(r"[,;]", text))
+    """The numbers of a reply to several questions at once, separated by commas, semicolons or, if many, blanks."""
+    parts = re.split(r"[,;]", text)
+    if len(parts) == 1 and len(words := text.split()) > 2:
+        parts = words
+    return tuple(number(part) for part in parts)
+
+
+def headless(text: str) -> str:
+    """A reply without the name of what was asked, which some supplies put before it (`V1 12.000`)."""
+    return _HEAD.sub("", _printable(text), count=1) if _HEAD.match(_printable(text)) else text
 
 
 def switch(text: str) -> bool | None:
@@ -78,9 +88,11 @@ def limiting(text: str) -> bool | None:
 def error(text: str) -> tuple[int, str] | None:
     """Code (0: no error) and text of one entry of the error queue; None: this is no entry."""
     found = _ERROR.match(_printable(text)[:512])
-    return (int(found[1]), found[2].strip()) if found else None
+    return (int(found[1]), (found[2] or "").strip()) if found else None
 
 
 def _printable(text: str) -> str:
     """Without what supplies add to their replies: NULs, bytes above ASCII that were noise, line ends."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return "".join(c for c in text if c.isprintable() and c != "\N{REPLACEMENT CHARACTER}").strip()

@@ -16,7 +16,7 @@ from labgrid.driver import Driver
 from labgrid.protocol import PowerProtocol
 
 from rig.errors import BenchError
-from rig.model import Identity
+from rig.model import Identity, Reading
 from rig.ports import HostPort, SupplyPort
 
 PROMPT = "root@duthost:~# "
@@ -242,6 +242,7 @@ class BlindPowerDriver(FakePowerDriver):
 class FakeSupplyDriver(Driver, SupplyPort):
     diary = attr.ib(factory=list)
     fault = attr.ib(default=None)
+    lit = attr.ib(factory=set)
 
     def identity(self):
         return Identity("FAKE", "PSU", "1", "0", "FAKE,PSU,1,0")
@@ -249,14 +250,19 @@ class FakeSupplyDriver(Driver, SupplyPort):
     def apply(self, rail, voltage_v, limit_a):
         if self.fault:
             raise BenchError(self.fault)
+        self.lit.add(rail)
         self.diary.append(f"{rail} {voltage_v} V {limit_a} A")
 
     def off(self, rail=None):
         if self.fault:
             raise BenchError(self.fault)
+        self.lit -= {rail} if rail else set(self.lit)
         self.diary.append(f"{rail or 'rails'} off")
 
     def read(self):
+        return {rail: Reading(0.0, 0.0, 0.0) for rail in self.lit}
+
+    def accuracy(self):
         return {}
 
     def samples(self, since_s):

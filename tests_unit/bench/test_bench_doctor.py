@@ -72,9 +72,9 @@ def test_bad_plugs_are_lines_too_each_with_what_to_do(tmp_path):
 
 
 def test_another_supply_than_the_files_is_a_line(tmp_path, supply):
-    checks = {c.plug: c for c in check(bench(tmp_path, supply=supply.address, model="DP821A"))}
+    checks = {c.plug: c for c in check(bench(tmp_path, supply=supply.address, model="DP832A"))}
     assert not checks["supply"].ok
-    assert "is a DP832, the bench file says DP821A" in checks["supply"].said
+    assert "is a DP832, the bench file says DP832A" in checks["supply"].said
 
 
 def test_a_bad_file_is_one_line(tmp_path):

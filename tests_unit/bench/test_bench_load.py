@@ -5,6 +5,7 @@ import pytest
 from bench_fakes import Dp832
 
 from rig.bench import Bench, check_bench, open_bench, plug_in
+from rig.bench.relays import RelayProbeDriver
 from rig.bench.strategy import Status
 from rig.errors import BenchError, ConfigError, UsageError
 
@@ -137,7 +138,10 @@ def test_every_bench_that_comes_with_the_rig_is_right(path):
     assert check_bench(path).targets.main.options.ports
 
 
-@pytest.mark.parametrize("name", ["virtual", "example-rigol-shelly", "example-siglent-tasmota"])
+@pytest.mark.parametrize(
+    "name",
+    ["virtual", "example-rigol-shelly", "example-siglent-tasmota", "example-korad-relays", "example-host-hmp4040"],
+)
 def test_a_bench_is_built_and_closed_without_connecting_to_anything(name):
     bench = open_bench(BENCHES / f"{name}.yaml")
     assert isinstance(bench, Bench)
@@ -217,3 +221,30 @@ def test_a_twins_plugs_go_into_a_copy_of_the_bench(bench_file, tmp_path, source)
     assert [p.ip for p in bench.options.ports] == ["127.9.1.2", "127.9.2.2"]
     assert (bench.options.iperf3_port, bench.virtual, bench.options.twin) == (5999, True, None)
     bench.close()
+
+
+# --- who can take a link away ---------------------------------------------------------------------------------
+
+
+def test_the_partner_takes_the_links_away_where_its_interfaces_are_named(bench_file):
+    bench_file.write_text(GOOD.replace("IperfPartnerDriver: {}", "IperfPartnerDriver: {interfaces: [enp3s0f0]}"))
+    bench = open_bench(bench_file)
+    with bench.lock:
+        assert bench.cables is bench.partner
+        assert bench.cable_ends == {1: "enp3s0f0"}
+
+
+def test_else_the_operator_pulls_the_cables(bench_file):
+    bench = open_bench(bench_file)
+    with bench.lock:
+        assert bench.cables is bench.operator
+        assert bench.cable_ends == {}
+
+
+def test_the_leads_are_on_relays_where_there_are_any(bench_file):
+    text = GOOD.replace("SlotStrategy: {}", "SlotStrategy: {}\n      RelayProbeDriver: {plus: {}, minus: {}}")
+    text = text.replace("    options:", "    options:\n      probe: 12v")
+    bench_file.write_text(text)
+    bench = open_bench(bench_file)
+    with bench.lock:
+        assert isinstance(bench.probe, RelayProbeDriver)

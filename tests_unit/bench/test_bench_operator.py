@@ -1,5 +1,6 @@
 import contextlib
 import json
+import math
 import os
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -8,7 +9,7 @@ import pytest
 from bench_fakes import target_with
 from bench_http import served
 
-from rig.bench.operator import OperatorPlugDriver, OperatorTerminalDriver, printable
+from rig.bench.operator import OperatorPlugDriver, OperatorTerminalDriver, ohms, printable
 from rig.bench.resources import OperatorPlug, OperatorTerminal
 from rig.errors import BenchError, DeadlineError, LinkDownError, ReplyError, UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
@@ -52,6 +53,24 @@ def test_a_unit_is_put_in_with_what_its_owner_changed_on_it():
         adapter = {"design": "TobleMiner-revA", "serial": "A-07", "jumpers": {"JP1": "1-2"}, "mods": ["pwrok"]}
         card = {"model": "561FLR-T", "serial": "X540-01"}
         assert server.told == [("/insert", {"adapter": adapter, "card": card, "bare": False})]
+
+
+def test_an_adapter_alone_goes_into_the_slot_not_onto_the_fixture():
+    with plug() as (server, operator):
+        operator.insert_adapter(UNIT)
+        path, told = server.told[0]
+        assert path == "/insert"
+        assert (told["card"], told["bare"], told["adapter"]["serial"]) == (None, False, "A-07")
+
+
+def test_a_cable_goes_out_and_in_by_the_number_of_its_port():
+    with plug() as (server, operator):
+        operator.plug(2, plugged=False)
+        operator.plug(2, plugged=True)
+        assert server.told == [
+            ("/cable", {"port": 2, "plugged": False}),
+            ("/cable", {"port": 2, "plugged": True}),
+        ]
 
 
 def test_a_bare_adapter_is_put_in_without_its_card():
@@ -160,7 +179,13 @@ def terminal():
         ),
         (lambda o: o.flash_prsnt(shorted=False), ["standby LED", "take the short off the card's FLASH PRSNT holes"]),
         (lambda o: o.connect("12V", "PERST#"), ["red lead to 12V, black to PERST#"]),
-        (lambda o: o.release(), ["both leads off"]),
+        (
+            lambda o: o.connect("12V", "PERST#", "pair 1 of 7: red on 12V, edge finger B1 (component side)"),
+            ["pair 1 of 7: red on 12V, edge finger B1 (component side)", "hold them there"],
+        ),
+        (lambda o: o.insert_adapter(UNIT), ["standby LED", "adapter A-07 (TobleMiner-revA)", "WITHOUT a card"]),
+        (lambda o: o.plug(2, plugged=False), ["take the cable out of port 2", "leave everything else"]),
+        (lambda o: o.plug(2, plugged=True), ["put the cable back into port 2"]),
     ],
 )
 def test_a_person_is_told_what_to_do_and_presses_enter(terminal, ask, said):
@@ -170,23 +195,36 @@ def test_a_person_is_told_what_to_do_and_presses_enter(terminal, ask, said):
     assert all(part in heard[0] for part in [*said, "press Enter"])
 
 
+def test_the_leads_are_asked_off_where_they_are_on_and_once(terminal):
+    leader, operator = terminal(patience_s=5.0)
+    operator.release()
+    with person(leader):
+        operator.connect("12V", "GND")
+    with person(leader) as heard:
+        operator.release()
+    assert "both leads off the board" in heard[0]
+    operator.release()
+
+
 def test_an_enter_from_before_the_question_is_no_answer(terminal):
     leader, operator = terminal(patience_s=0.1)
     os.write(leader, b"\n\n")
     with pytest.raises(DeadlineError):
-        operator.release()
+        operator.remove()
 
 
 def test_nobody_at_the_terminal_is_a_deadline(terminal):
     _, operator = terminal(patience_s=0.1)
-    with pytest.raises(DeadlineError, match=r"operator: waited 0\.1 s for Enter after 'both leads off the board'"):
-        operator.release()
+    with pytest.raises(
+        DeadlineError, match=r"operator: waited 0\.1 s for Enter after 'take the adapter and its card out'"
+    ):
+        operator.remove()
 
 
 def test_no_terminal_is_a_usage_error_that_says_what_to_do(tmp_path):
     target = target_with((OperatorTerminal, {"device": str(tmp_path / "none")}), (OperatorTerminalDriver, {}))
     with pytest.raises(UsageError, match=r"no terminal to ask at .*run the rig from a terminal"):
-        target.get_driver(OperatorTerminalDriver).release()
+        target.get_driver(OperatorTerminalDriver).remove()
 
 
 def test_a_serial_number_cannot_steer_the_terminal(terminal):
@@ -199,6 +237,7 @@ def test_a_serial_number_cannot_steer_the_terminal(terminal):
 
 QUESTION = "card C-1: PSID A\nimage 5: PSID B\nburn it, and change the PSID of the card?"
 ALLOW = "to refuse: "
+OHMS = "nobody can measure: "
 
 
 @pytest.mark.parametrize(
@@ -223,6 +262,30 @@ def test_a_person_allows_only_with_a_typed_yes(terminal, types, yes):
     with person(leader, types, ALLOW) as heard:
         assert operator.confirm(QUESTION) is yes
     assert all(line in heard[0] for line in [*QUESTION.splitlines(), "type 'yes' and Enter to allow it"])
+
+
+@pytest.mark.parametrize(
+    ("types", "ohm"),
+    [
+        (b"47\n", 47.0), (b"1.2k\n", 1200.0), (b"3 M\n", 3e6), (b"0,4 ohm\n", 0.4), (b"OL\n", math.inf),
+        (b"\n", None), (b"  \n", None),
+    ],
+)  # fmt: skip
+def test_a_person_reads_a_multimeter(terminal, types, ohm):
+    leader, operator = terminal()
+    with person(leader, types, OHMS) as heard:
+        assert operator.multimeter("3V3", "GND", "pair 5 of 9") == ohm
+    assert "pair 5 of 9" in heard[0] and "between 3V3 and GND" in heard[0]
+
+
+@pytest.mark.parametrize("text", ["-3", "1e3", "12 V", "k", "nan", "1.2.3", "9" * 30])
+def test_what_is_no_resistance_is_not_taken_for_one(text):
+    assert ohms(text) is None
+
+
+def test_without_a_terminal_nobody_measures(tmp_path):
+    target = target_with((OperatorTerminal, {"device": str(tmp_path / "none")}), (OperatorTerminalDriver, {}))
+    assert target.get_driver(OperatorTerminalDriver).multimeter("3V3", "GND") is None
 
 
 def test_a_yes_from_before_the_question_allows_nothing(terminal):

@@ -111,3 +111,51 @@ def test_a_worker_that_dies_is_a_sentence():
 
 def test_the_version_of_the_library_is_told():
     assert partner().version().startswith("iperf 3")
+
+
+# --- the partner's ends of the cables -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ip(tmp_path, monkeypatch):
+    """An `ip` that writes down what it was called with, and fails for `enp9`."""
+    said = tmp_path / "said"
+    script = tmp_path / "ip"
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >>{said}\n[ "$4" != enp9 ] || {{ echo "Operation not permitted" >&2; exit 2; }}\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return lambda: said.read_text().splitlines() if said.exists() else []
+
+
+def test_a_cable_is_taken_away_by_putting_this_machines_end_down(ip):
+    driver = partner(interfaces=["enp3s0f0", "enp3s0f1"])
+    driver.plug(2, plugged=False)
+    driver.plug(2, plugged=True)
+    assert ip() == ["link set dev enp3s0f1 down", "link set dev enp3s0f1 up"]
+
+
+def test_an_interface_left_down_comes_up_when_the_driver_is_closed(ip):
+    driver = partner(interfaces=["enp3s0f0", "enp3s0f1"])
+    driver.plug(1, plugged=False)
+    driver.target.deactivate(driver)
+    assert ip()[-1] == "link set dev enp3s0f0 up"
+
+
+def test_a_port_the_bench_file_does_not_name_is_a_usage_error(ip):
+    with pytest.raises(UsageError, match="port 2: the bench file names 1 interface"):
+        partner(interfaces=["enp3s0f0"]).plug(2, plugged=False)
+    assert ip() == []
+
+
+def test_an_interface_that_cannot_be_put_down_says_what_it_needs(ip):
+    with pytest.raises(BenchError, match=r"enp9: ip link set down: Operation not permitted; it needs CAP_NET_ADMIN"):
+        partner(interfaces=["enp9"]).plug(1, plugged=False)
+    assert len(ip()) == 1
+
+
+@pytest.mark.parametrize("names", ["enp3s0f0", ["a b"], ["-x"], [3], ["x" * 16]])
+def test_what_is_no_interface_name_is_refused(names):
+    with pytest.raises(ValueError, match="expected names of this machine's interfaces"):
+        partner(interfaces=names)

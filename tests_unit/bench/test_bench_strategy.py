@@ -8,12 +8,14 @@ from bench_fakes import (
     FakeSupplyDriver,
     target_with,
 )
+from labgrid.binding import BindingState
 from labgrid.driver import ShellDriver
 from labgrid.resource import NetworkSerialPort
 from pexpect import TIMEOUT
 
 from rig.bench import mains
 from rig.bench.console import DrainedSerialDriver
+from rig.bench.rail_power import RailPowerDriver
 from rig.bench.strategy import SlotStrategy, Status
 from rig.errors import BenchError, DeadlineError, LinkDownError, UsageError
 
@@ -186,7 +188,7 @@ def test_an_empty_slot_is_booted_without_its_rails(slot):
 
 @pytest.mark.parametrize("rung", ["unknown", "enumerated", Status.unknown])
 def test_there_is_no_way_to_what_is_no_rung(slot, rung):
-    with pytest.raises(UsageError, match=r"the rungs are off, rails, powered, shell"):
+    with pytest.raises(UsageError, match=r"the rungs are off, rails, powered, shell, aux"):
         slot.strategy.transition(rung)
     assert slot.strategy.broken is None
 
@@ -283,3 +285,100 @@ def test_a_host_that_does_not_answer_cannot_be_attached_to(slot):
     slot.host.fault = None
     slot.strategy.transition("rails")
     assert slot.diary == [*OFF, *RAILS]
+
+
+# --- 3.3 V alone ----------------------------------------------------------------------------------------------
+
+
+def test_aux_is_everything_off_and_then_3v3_alone(slot):
+    slot.strategy.transition("shell")
+    slot.diary.clear()
+    slot.strategy.transition("aux")
+    assert slot.diary == ["logout", *OFF, "3v3 3.3 V 1.0 A"]
+    assert slot.strategy.status is Status.aux
+
+
+def test_from_aux_every_way_leads_through_off(slot):
+    slot.strategy.transition("aux")
+    slot.diary.clear()
+    slot.strategy.transition("rails")
+    assert slot.diary == [*OFF, *RAILS]
+
+
+def test_aux_again_is_switched_again(slot):
+    slot.strategy.transition("aux")
+    slot.diary.clear()
+    slot.strategy.transition("aux")
+    assert slot.diary == [*OFF, "3v3 3.3 V 1.0 A"]
+
+
+# --- benches whose slot is fed by the host --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("topology", ["host", "meter"])
+def test_a_slot_that_the_host_feeds_has_no_rails_to_put_on(server, topology):
+    s = Slot(server, topology=topology)
+    s.strategy.transition("shell")
+    assert s.diary == [*OFF, "mains on", "login"]
+    assert s.strategy.set_points() == {}
+    s.strategy.safe_off()
+    assert s.diary[-3:] == ["logout", *OFF]
+    s.target.cleanup()
+
+
+def test_3v3_alone_cannot_be_had_where_the_host_feeds_the_slot(server):
+    s = Slot(server, topology="host")
+    with pytest.raises(UsageError, match=r"3\.3 V aux cannot be had alone"):
+        s.strategy.transition("aux")
+    s.target.cleanup()
+
+
+class DcHost:
+    """A host on 12 V DC: its mains switch is the supply."""
+
+    def __init__(self, server):
+        self.diary = []
+        self.target = target_with(
+            (NetworkSerialPort, {"host": "127.0.0.1", "port": server.port, "protocol": "raw"}),
+            (FakeSupplyDriver, {"diary": self.diary}),
+            (RailPowerDriver, {"rails": {"host": {"voltage_v": 12.0, "limit_a": 8.0}}}),
+            (DrainedSerialDriver, {}),
+            (ShellDriver, SHELL),
+            (FakeHostDriver, {"diary": self.diary}),
+            (SlotStrategy, {"topology": "host"}),
+        )
+        self.strategy = self.target.get_driver(SlotStrategy)
+
+
+@pytest.fixture
+def dc_host(server):
+    s = DcHost(server)
+    yield s
+    s.target.cleanup()
+
+
+def test_a_host_on_dc_comes_on_and_goes_off_by_its_rail(dc_host):
+    dc_host.strategy.transition("shell")
+    assert dc_host.diary == ["host off", "rails off", "host 12.0 V 8.0 A", "login"]
+    dc_host.diary.clear()
+    dc_host.strategy.safe_off()
+    assert dc_host.diary == ["logout", "host off", "rails off"]
+    assert mains.state(dc_host.strategy.mains) is False
+
+
+def test_whether_a_dc_host_is_off_is_not_asked_by_switching_it_off(dc_host):
+    assert dc_host.strategy.mains_are_off() is False
+    assert dc_host.strategy.supply.state is not BindingState.active
+    assert dc_host.diary == []
+
+
+def test_a_rail_that_feeds_the_host_is_never_cycled(dc_host):
+    dc_host.strategy.transition("powered")
+    with pytest.raises(UsageError, match="not cycled"):
+        dc_host.strategy.mains.cycle()
+
+
+def test_a_host_rail_without_a_set_point_is_a_usage_error():
+    target = target_with((FakeSupplyDriver, {}), (RailPowerDriver, {}))
+    with pytest.raises(UsageError, match=r"no set point: options\.rails\.host"):
+        target.get_driver(RailPowerDriver).on()

@@ -7,9 +7,13 @@ import tempfile
 import pytest
 from bench_fakes import Dp832, target_with
 
-from rig.bench.resources import VisaInstrument
+from rig.bench.plugs import plug_in
+from rig.bench.resources import SecondInstrument, VisaInstrument, VisaMeter
 from rig.bench.supply import GuardedSupplyDriver
+from rig.config.library import project_root
 from rig.errors import BenchError, ReplyError, UsageError
+from rig.guard.config import InstrumentConfig, MeterConfig, RailConfig
+from rig.model import Accuracy
 
 RAILS = {
     "12v": {"channel": 1, "max_voltage_v": 12.6, "max_current_a": 2.5},
@@ -170,3 +174,42 @@ def test_a_guardian_left_by_another_bench_is_not_taken_and_none_is_started(instr
     mine.burn(False)
     mine.target.deactivate(mine)
     assert instrument.on["CH1"] is False
+
+
+PAIR = {
+    "12v": {"channel": 1, "max_voltage_v": 12.6, "max_current_a": 2.5},
+    "3v3": {"instrument": "second", "channel": 1, "max_voltage_v": 3.5, "max_current_a": 3.0},
+    "wall": {"channel": 1},
+}
+
+
+def test_a_second_supply_and_a_meter_are_the_guardians_too():
+    target = target_with(
+        (VisaInstrument, {"address": "A", "model": "KA3005P"}),
+        (SecondInstrument, {"address": "B", "model": "KA3005P"}),
+        (VisaMeter, {"address": "C", "model": "WT310E", "accuracy": {"percent": 0.1, "offset": 0.2}}),
+        (GuardedSupplyDriver, {"rails": PAIR}),
+    )
+    config = target.get_driver(GuardedSupplyDriver, activate=False).config()
+    assert config.rails["3v3"] == RailConfig(1, 3.5, 3.0, "second")
+    assert config.second == InstrumentConfig("B", "KA3005P")
+    assert config.meter == MeterConfig("C", "WT310E", {"wall": 1}, accuracy=Accuracy(0.1, 0.2))
+
+
+def test_a_rail_at_the_wall_needs_a_meter():
+    with pytest.raises(UsageError, match="rail 'wall' needs a VisaMeter"):
+        supply("A", rails={**RAILS, "wall": {"channel": 1}}).config()
+
+
+def test_the_plugs_of_a_twin_with_more_instruments_and_relays_are_put_in(tmp_path):
+    there = "url: 'http://here:1/relay/3', url_get: 'http://here:1/relay/3/state'"
+    relay = f"      HttpDigitalOutput: {{{there}, body_asserted: '1', body_deasserted: '0'}}"
+    more = ["      SecondInstrument: {address: x, model: DP832}", "      VisaMeter: {address: y, model: WT310E}", relay]
+    text = (project_root() / "configs" / "benches" / "virtual.yaml").read_text().replace("twin: ../twins/good.yaml", "")
+    bench = tmp_path / "bench.yaml"
+    bench.write_text(text.replace("    drivers:", "\n".join([*more, "    drivers:"])))
+    plugs = {"mains": "http://m", "console": ["c", 1], "supply": "S", "operator": "http://o", "second": "S2"}
+    more_plugs = {"meter": "M", "relays": "http://127.0.0.1:99", "ports": ["127.86.1.2"], "iperf3_port": 5201}
+    said = plug_in(bench, {**plugs, **more_plugs}, tmp_path / "out.yaml").read_text()
+    for part in ("address: S2", "address: M", "http://127.0.0.1:99/relay/3,", "http://127.0.0.1:99/relay/3/state"):
+        assert part in said

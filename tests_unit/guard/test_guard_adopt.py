@@ -16,6 +16,7 @@ from guard_fake import RIGOL_IDN
 from rig.errors import BenchError, LinkDownError, TripError, UsageError
 from rig.guard import wire
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
+from rig.model import Accuracy
 
 ANOTHER = "another run is using this guardian"
 
@@ -98,7 +99,7 @@ def test_an_adopted_guardian_answers_all_that_a_step_asks(supply, orphan, sock, 
         since_s = client.mark("recovery check")
         until(lambda: len(client.samples(since_s)) >= 2)
         assert client.tripped() is None
-        assert "0.15 %" in client.accuracy()["12v"]
+        assert client.accuracy()["12v"].current == Accuracy(0.15, 0.005)
         client.burn(False)
         client.record(None)
         client.off()

@@ -14,6 +14,7 @@ from rig import errors
 from rig.errors import BenchError, ConfigError, DeadlineError, LinkDownError, ReplyError, TripError, UsageError
 from rig.guard import wire
 from rig.guard.client import GuardClient, GuardConfig, RailConfig
+from rig.model import Accuracy, RailAccuracy
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_run_through_all_that_a_step_asks(supply, guard, tmp_path, until):
     guard.off()
     assert supply.all_off()
     assert guard.tripped() is None
-    assert "0.15 %" in guard.accuracy()["12v"]
+    assert guard.accuracy()["12v"] == RailAccuracy(Accuracy(0.05, 0.01), Accuracy(0.15, 0.005))
     assert '"mark": "idle"' in (tmp_path / "power.jsonl").read_text()
 
 

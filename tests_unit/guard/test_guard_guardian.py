@@ -6,13 +6,12 @@ import pytest
 from guard_fake import SIGLENT_IDN, FakeServer, FakeSupply
 
 from rig.errors import BenchError, ReplyError, TripError, UsageError
-from rig.guard import wire
+from rig.guard import bank, wire
 from rig.guard.config import GuardConfig, RailConfig
 from rig.guard.guardian import Guardian
 from rig.guard.journal import Journal
 from rig.guard.process import wall_clock
-from rig.guard.supply import opened
-from rig.model import Sample
+from rig.model import Accuracy, RailAccuracy, Sample
 
 RAILS = {"12v": RailConfig(1, 12.6, 2.5), "3v3": RailConfig(3, 3.6, 3.0), "probe": RailConfig(2, 12.6, 0.1)}
 
@@ -41,7 +40,7 @@ class Bench:
         self.fake, self.folder, self.time = fake, folder, Elapsed()
         now = wall_clock()
         self.journal = Journal(folder, now)
-        self.supply = opened(told, now)
+        self.supply = bank.opened(told, now)
         self.guardian = Guardian(told, self.supply, self.journal, self.time, self.time.sleep)
 
     def ticks(self, count: int) -> None:
@@ -120,7 +119,7 @@ def test_samples_are_kept_and_rise_in_time(bench):
 
 def test_more_samples_than_fit_one_answer_come_page_by_page(bench):
     many = [Sample(float(n), {}) for n in range(wire.PAGE + 5)]
-    bench.guardian._ring.extend(many)
+    bench.guardian._sampler._ring.extend(many)
     first = bench.guardian.samples(-1.0)
     assert first == many[: wire.PAGE]
     assert bench.guardian.samples(first[-1].time_s) == many[wire.PAGE :]
@@ -196,7 +195,7 @@ def test_in_a_burn_a_rail_that_is_gone_is_an_alarm_and_the_others_stay(supply, b
     bench.ticks(5)
     assert bench.guardian.tripped is None
     assert supply.channels[1].on
-    supply.channels[1].load_a = 9.0
+    supply.channels[1].load_a = 3.1
     bench.ticks(5)
     assert "12v drew" in bench.guardian.tripped
     assert supply.all_off()
@@ -296,7 +295,7 @@ def test_readings_that_come_back_are_told_and_nothing_is_cut(supply, bench):
     supply.fault("MEAS", None)
     bench.ticks(3)
     assert bench.guardian.tripped is None
-    assert bench.events()[-2:] == ["no_reading", "readings_back"]
+    assert bench.events()[-3:] == ["no_reading", "gap", "readings_back"]
 
 
 def test_while_firmware_is_burned_off_and_apply_are_refused_and_blindness_does_not_cut(supply, bench):
@@ -354,9 +353,9 @@ def test_a_supply_without_hardware_trip_is_tripped_by_its_samples(tmp_path):
     server.close()
 
 
-def test_accuracy_is_told_in_words_for_the_record(bench):
+def test_accuracy_is_that_of_the_channel(bench):
     bench.guardian.start()
-    assert bench.guardian.accuracy()["12v"] == "0.05 % + 0.01 V, 0.15 % + 0.005 A"
+    assert bench.guardian.accuracy()["12v"] == RailAccuracy(Accuracy(0.05, 0.01), Accuracy(0.15, 0.005))
 
 
 def test_samples_and_marks_are_on_disk_as_they_happen(bench, tmp_path):
@@ -369,7 +368,8 @@ def test_samples_and_marks_are_on_disk_as_they_happen(bench, tmp_path):
     bench.ticks(2)
     rows = [json.loads(line) for line in (run / "power.jsonl").read_text().splitlines()]
     assert rows[0] == {"time_s": marked_s, "rails": {}, "mark": "idle <b>\n"}
-    assert rows[2]["rails"] == {"12v": {"voltage_v": 12.0, "current_a": 0.25, "limiting": False}}
+    error = {"error_v": pytest.approx(0.016), "error_a": pytest.approx(0.005375)}
+    assert rows[2]["rails"] == {"12v": {"voltage_v": 12.0, "current_a": 0.25, "limiting": False, **error}}
     assert (run / "guard.jsonl").read_text().count("\n") == 1
     bench.guardian.record(None)
     bench.ticks(2)

@@ -18,6 +18,7 @@ from pyvisa import rname
 from pyvisa_py.protocols import rpc, vxi11
 
 from rig.errors import BenchError, DeadlineError, LinkDownError, ReplyError
+from rig.guard.dialects import Wire
 from rig.guard.link import ScpiLink
 
 
@@ -197,7 +198,7 @@ def test_an_empty_reply_is_text_like_any_other(supply, link):
 
 
 def test_the_pause_of_a_dialect_is_kept_between_messages(supply):
-    link = ScpiLink(supply.address, timeout_s=1.0, pause_s=0.05)
+    link = ScpiLink(supply.address, timeout_s=1.0, wire=Wire(pause_s=0.05))
     seen: list[float] = []
     link.query("*IDN?")
     for _ in range(3):

@@ -7,6 +7,7 @@ from rig.errors import BenchError, LinkDownError, ReplyError, UsageError
 from rig.guard import dialects
 from rig.guard.config import GuardConfig, RailConfig
 from rig.guard.supply import SetPoint, opened
+from rig.model import Accuracy
 
 RAILS = {"12v": RailConfig(1, 12.6, 2.5)}
 TWELVE = SetPoint(12.0, 2.1, ovp_v=13.2)
@@ -238,13 +239,14 @@ def test_a_supply_that_is_gone_is_a_link_that_is_down(supply, rigol):
 
 @pytest.mark.parametrize("row", dialects.SUPPLIES.values(), ids=lambda row: row.name)
 def test_every_row_of_the_table_can_be_guarded(row):
-    say = row.dialect
-    assert say.status is not None or say.is_on is not None
-    assert all("{n}" in t for t in (say.set_voltage, say.set_current, say.switch, *say.measure))
-    for number, channel in row.channels.items():
+    say, numbers = row.dialect, set(row.channels)
+    assert say.gates
+    assert say.status is not None or all(gate.ask for gate in say.gates)
+    assert say.status is None or numbers <= set(say.status.on_bit) & set(say.status.limiting_bit)
+    assert len(numbers) == 1 or say.select or all("{n}" in t for t in (say.set_voltage, say.set_current, *say.measure))
+    for channel in row.channels.values():
         assert min(channel.max_voltage_v, channel.max_current_a, channel.step_v, channel.step_a) > 0
-        assert say.status is None or {number} <= set(say.status.on_bit) & set(say.status.limiting_bit)
 
 
 def test_accuracy_is_percent_and_offset():
-    assert dialects.Accuracy(0.15, 0.005).bound(-2.0) == pytest.approx(0.008)
+    assert Accuracy(0.15, 0.005).bound(-2.0) == pytest.approx(0.008)

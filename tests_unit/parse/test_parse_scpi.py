@@ -120,6 +120,8 @@ def test_only_cc_is_limiting_and_unregulated_is_neither(reply: str, limiting: bo
         ('-222,"Data out of range;VOLT 99"\r\n', (-222, "Data out of range;VOLT 99")),
         ("0  No Error", (0, "No Error")),  # Siglent
         ("0,No Error", (0, "No Error")),
+        ("0", (0, "")),  # Aim-TTi
+        ("100\r\n", (100, "")),
         ("No Error", None),
         ("", None),
         ("1.5", None),
@@ -127,3 +129,16 @@ def test_only_cc_is_limiting_and_unregulated_is_neither(reply: str, limiting: bo
 )
 def test_error_queues_of_several_makers_are_read(reply: str, entry: tuple[int, str] | None) -> None:
     assert scpi.error(reply) == entry
+
+
+@pytest.mark.parametrize(
+    ("reply", "rest"),
+    [("V1 12.000", "12.000"), ("VP1 OFF", "OFF"), ("OP1 1", "1"), ("12.000V", "12.000V"), ("ON", "ON"), ("", "")],
+)
+def test_the_name_before_a_reply_is_taken_off(reply: str, rest: str) -> None:
+    assert scpi.headless(reply) == rest
+
+
+def test_many_numbers_between_blanks_are_split_and_a_unit_is_not_cut_off() -> None:
+    assert scpi.numbers("12.0 0.5 6.0 0 0 0 1") == (12.0, 0.5, 6.0, 0.0, 0.0, 0.0, 1.0)
+    assert scpi.numbers("0.5 A") == (0.5,)
