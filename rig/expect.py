@@ -1,4 +1,6 @@
-"""What this card on this adapter in this slot must show: limits of card, adapter and plan merged, the narrower wins.
+"""What this card on this adapter in this slot must show: limits of card, adapter, plan and what was learned merged.
+
+The narrower wins.
 
 Every fact nobody has sourced becomes a sentence instead of a limit ("not judged"), never a guess.
 """
@@ -6,7 +8,7 @@ Every fact nobody has sourced becomes a sentence instead of a limit ("not judged
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rig.config.plan import PlanFile
 from rig.model import GENERATION_GTPS, Adapter, Card, Expected, Limit, Slot, Step
@@ -27,6 +29,10 @@ TCP_SHARE = 0.9415
 """TCP payload of an Ethernet line at 1500-byte frames: 1448 of 1538 bytes on the wire (timestamps on)."""
 
 
+_INDIRECT = "the difference of two whole hosts holds their converters' losses and the processor's share as well"
+"""Why a card's own figures are no limits there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """All that is known of one unit on one bench before it is touched."""
@@ -38,17 +44,29 @@ class Parts:
     cabled_ports: int
     pairs: tuple[tuple[str, str], ...]
     """Pairs of the bare-board check on this board."""
+    envelope: Mapping[str, Limit] = field(default_factory=dict)
+    """What first power of this card model looked like so far."""
+    direct_power: bool = True
+    """The bench measures the card's own rails; False: a difference of whole hosts."""
 
 
 def expectation(parts: Parts, plan: PlanFile) -> dict[Step, dict[str, Expected]]:
     """Per planned step, measurement name (or pattern) to its limit or to why it is not judged."""
     merged: dict[str, Expected] = dict(_derived(parts, plan))
-    for limits in (parts.adapter.limits, parts.card.limits, plan.model_limits()):
+    for limits in (parts.adapter.limits, _of_card(parts), plan.model_limits(), parts.envelope):
         for name, limit in limits.items():
             before = merged.get(name)
             merged[name] = narrower(before, limit) if isinstance(before, Limit) else limit
+    if not parts.direct_power:
+        merged |= {name: _INDIRECT for name in parts.card.limits if name not in _of_card(parts) and name not in merged}
     due = {name: e for name, e in merged.items() if _is_due(name, parts, plan)}
     return {step: _of_step(step, due) for s in plan.steps if (step := Step(s))}
+
+
+def _of_card(parts: Parts) -> Mapping[str, Limit]:
+    """The card's limits that this bench can hold it to."""
+    limits = parts.card.limits
+    return limits if parts.direct_power else {n: limit for n, limit in limits.items() if not n.startswith("power.")}
 
 
 def narrower(a: Limit, b: Limit) -> Limit:
@@ -171,7 +189,8 @@ def _is_due(name: str, parts: Parts, plan: PlanFile) -> bool:
     if words[0] == "short":
         return "*" in name or words[1] in {pair_name(p) for p in parts.pairs}
     if words[0] == "power" and len(words) > 1 and "*" not in words[1]:
-        return words[1] in plan.power_profile.states
+        baseline = ["baseline"] if plan.power_profile.baseline and not parts.direct_power else []
+        return words[1] in (*plan.power_profile.states, *baseline)
     return True
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rig.bench.topology import WHY
 from rig.model import Step
 from rig.steps import first_power
 
@@ -9,6 +10,10 @@ pytestmark = pytest.mark.step(Step.FIRST_POWER)
 
 
 def test_the_card_charges_and_its_current_comes_to_rest(unit_run):
+    topology = unit_run.bench.options.topology
+    if topology != "riser":
+        unit_run.cannot(Step.FIRST_POWER, f"this bench has no rails of the slot to ramp: {WHY[topology]}")
+
     def measure():
         unit_run.inserted()
         bench = unit_run.bench

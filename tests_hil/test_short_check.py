@@ -4,6 +4,7 @@ import pytest
 
 from rig.model import Step
 from rig.steps import short_check
+from rig.steps.leads import where
 
 pytestmark = pytest.mark.step(Step.SHORT_CHECK)
 
@@ -16,6 +17,9 @@ def test_no_two_nets_conduct_that_must_not(unit_run):
 
     def measure():
         unit_run.bare()
-        return short_check.measure(bench.supply, rail, bench.probe, unit_run.parts.pairs, unit_run.plan.short_check)
+        plan = unit_run.plan.short_check
+        multimeter = bench.operator.multimeter if plan.multimeter else None
+        leads = short_check.Leads(rail, lambda point: where(unit_run.board, point), multimeter)
+        return short_check.measure(bench.supply, leads, bench.probe, unit_run.parts.pairs, plan)
 
     unit_run.take(Step.SHORT_CHECK, measure)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from rig.errors import RigError, UsageError
-from rig.model import Unit
 from rig.plugin.campaign import Campaign
 from rig.plugin.order import Order, make
 from rig.plugin.progress import Progress
@@ -61,11 +60,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     order = metafunc.config.stash.get(ORDER, None)
     if "unit_run" in metafunc.fixturenames and order is not None:
         ids = [f"{n}-{u.adapter.serial}-{u.card.serial}" for n, u in enumerate(order.units, 1)]
-        metafunc.parametrize("unit_run", order.units, ids=ids, indirect=True, scope="session")
+        metafunc.parametrize("unit_run", range(len(order.units)), ids=ids, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Only the plan's steps, unit by unit, each unit's steps in the plan's order."""
+    """Only the plan's steps, insert by insert, each one's steps in the plan's order."""
     hil = [i for i in items if i.get_closest_marker("step")]
     order = config.stash.get(ORDER, None)
     if hil and order is None:
@@ -74,9 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
     if order is None:
         return
-    steps, units = order.plan.steps, order.units
+    steps = order.plan.steps
     kept = [i for i in hil if _step(i) in steps]
-    kept.sort(key=lambda i: (units.index(_unit(i)), steps.index(_step(i))))
+    kept.sort(key=lambda i: (_insert(i), steps.index(_step(i))))
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
     items[:] = kept
 
@@ -86,11 +85,22 @@ def _step(item: pytest.Item) -> str:
     return str(marker.args[0]) if marker else ""
 
 
-def _unit(item: pytest.Item) -> Unit:
-    unit = item.callspec.params.get("unit_run") if isinstance(item, pytest.Function) else None
-    if not isinstance(unit, Unit):
+def _insert(item: pytest.Item) -> int:
+    """Which of the order's units, in its order; one that is put in again is there again."""
+    number = item.callspec.params.get("unit_run") if isinstance(item, pytest.Function) else None
+    if not isinstance(number, int):
         raise pytest.UsageError(f"{item.nodeid}: a test with a step takes the fixture unit_run")
-    return unit
+    return number
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """After the last step of an insert the order may say that it has seen enough."""
+    done = yield
+    running = item.config.stash.get(CAMPAIGN, None)
+    if running is not None and nextitem is not None and _insert(item) != _insert(nextitem):
+        item.session.shouldstop = running.enough() or item.session.shouldstop
+    return done
 
 
 class _Cancel:
@@ -99,8 +109,10 @@ class _Cancel:
     def __init__(self, running: Campaign) -> None:
         self._running = running
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self._running.cancelled = True
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest tells of a `shouldstop` in the same way
+        self._running.cancelled = self._running.stopped is None
+        del excinfo
 
 
 @pytest.hookimpl(wrapper=True)
@@ -121,7 +133,9 @@ def pytest_runtest_makereport(
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The batch on its bench: opened at the first use, off and written down at the end."""
     config = request.config
-    running = config.stash.get(CAMPAIGN, None) or Campaign(config.stash[ORDER], Progress().tell)
+    running = config.stash.get(CAMPAIGN, None)
+    if running is None:
+        running = config.stash[CAMPAIGN] = Campaign(config.stash[ORDER], Progress().tell)
     config.pluginmanager.register(_Cancel(running))
     try:
         running.open()

@@ -6,7 +6,7 @@ import contextlib
 import platform
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +17,7 @@ from rig.bench.plugs import plug_in
 from rig.config.library import project_root
 from rig.errors import BenchError, RigError, UsageError
 from rig.expect import Parts
-from rig.model import Unit
+from rig.model import Limit, Unit
 from rig.netlist import Board, probe_pairs
 from rig.plugin import firmware
 from rig.plugin.aftermath import attend
@@ -45,12 +45,16 @@ class Campaign:
         self.outcomes: list[Outcome] = []
         self.cancelled = False
         self.error: str | None = None
+        self.stopped: str | None = None
+        """Why what was left of the order was not needed any more."""
         self.not_opened: RigError | None = None
         """Why the bench could not be opened at all."""
         self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
         self._journal = record.BatchRecord(self.folder, self._start_row())
         self._stack = contextlib.ExitStack()
         self._errors_in_a_row = 0
+        self._running: UnitRun | None = None
+        self._measured: list[tuple[Unit, Mapping[str, float]]] = []
         self._bench: Bench | None = None
         self.workshop = Workshop(order, firmware.vault(order.bench_path, order.bench), None)
 
@@ -125,10 +129,10 @@ class Campaign:
                 pack_power(outcome.folder)
 
     @contextlib.contextmanager
-    def unit(self, unit: Unit) -> Iterator[UnitRun]:
-        """One unit taken through the plan once; its journal is closed whatever happens inside."""
-        number = self.order.units.index(unit) + 1
-        self.tell("unit", f"{number}/{len(self.order.units)} {unit}")
+    def unit(self, number: int) -> Iterator[UnitRun]:
+        """The order's unit `number` (from 0) taken through the plan once; its journal is closed whatever happens."""
+        unit = self.order.units[number]
+        self.tell("unit", f"{number + 1}/{len(self.order.units)} {unit}")
         run = UnitRun(
             self.bench,
             self.parts(unit),
@@ -140,12 +144,22 @@ class Campaign:
             self.workshop,
         )
         run.refuse(self.error)
+        self._running = run
         try:
             yield run
         finally:
+            self._running = None
             outcome = run.close(cancelled=self.cancelled)
             self.outcomes.append(outcome)
             self._count_errors(outcome)
+
+    def enough(self) -> str | None:
+        """Ask the order whether what was measured so far decides it; the reason, kept in `stopped`."""
+        if self.order.enough is None or self._running is None:
+            return None
+        self._measured.append((self._running.unit, self._running.numbers()))
+        self.stopped = self.order.enough(self._measured)
+        return self.stopped
 
     def parts(self, unit: Unit) -> Parts:
         options = self.order.bench
@@ -156,7 +170,13 @@ class Campaign:
             options.partner_bps,
             len(options.ports),
             probe_pairs(self.board(unit)),
+            self._envelope(unit),
+            options.topology == "riser",
         )
+
+    def _envelope(self, unit: Unit) -> Mapping[str, Limit]:
+        learned = self.order.envelope
+        return learned.limits(unit.card.model, virtual=self.order.bench.is_virtual) if learned else {}
 
     def board(self, unit: Unit) -> Board:
         return Board(self.order.library.adapter(unit.adapter.design), unit.adapter)
@@ -214,6 +234,7 @@ class Campaign:
             "bench": order.bench.name,
             "virtual": order.bench.is_virtual,
             "units": units,
+            **({"compare": dict(order.compare)} if order.compare else {}),
         }
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rig.bench.load import check_bench
 from rig.config.batch import BatchFile, load_batch
 from rig.config.bench import TARGET, BenchOptions
+from rig.config.envelope import EnvelopeFile, load_envelope
 from rig.config.library import Library, default_library, project_root
 from rig.config.plan import PlanFile, load_plan
 from rig.config.twin import load_twin
@@ -17,6 +18,9 @@ from rig.errors import UsageError
 from rig.model import Unit
 from rig.plugin import firmware
 from rig.vault import Backup
+
+Enough = Callable[[Sequence[tuple[Unit, Mapping[str, float]]]], str | None]
+"""Inserts so far, each with its unit and the numbers measured, to a reason to stop, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,12 @@ class Order:
     """Folder in which the twin's cards keep their flash from run to run; None: they are new each time."""
     files: tuple[Path, ...]
     """Every file it was made from."""
+    compare: Mapping[str, object] | None = None
+    """What a comparison stated before its first insert, for its record."""
+    enough: Enough | None = None
+    """Asked after every insert but the last; a reason: the rest is not needed."""
+    envelope: EnvelopeFile | None = None
+    """What first power of each card model looked like so far, where the plan names it."""
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file, by its path."""
@@ -48,7 +58,7 @@ class Order:
 def make(
     batch_path: Path,
     bench_path: Path,
-    plan_path: Path | None = None,
+    given_plan: Path | None = None,
     twin_path: Path | None = None,
     out: Path | None = None,
     twin_state: Path | None = None,
@@ -56,9 +66,9 @@ def make(
     """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong."""
     library = default_library()
     batch, units = load_batch(batch_path, library)
-    plan_path = plan_path or _plan_path(batch_path, batch.plan)
-    files, plan = [batch_path, plan_path], load_plan(plan_path)
-    return order_of(library, batch, units, plan, plan_path, bench_path, twin_path, out, twin_state, files)
+    path = given_plan or plan_path(batch_path, batch.plan)
+    files, plan = [batch_path, path], load_plan(path)
+    return order_of(library, batch, units, plan, path, bench_path, twin_path, out, twin_state, files)
 
 
 def order_of(
@@ -72,6 +82,8 @@ def order_of(
     out: Path | None,
     twin_state: Path | None,
     files: list[Path],
+    compare: Mapping[str, object] | None = None,
+    enough: Enough | None = None,
 ) -> Order:
     """The order of a batch and a plan that are read already; paths in the plan are relative to `plan_path`."""
     bench = bench_options(bench_path)
@@ -81,10 +93,12 @@ def order_of(
     parts = {library.root / "adapters" / f"{u.adapter.design}.yaml" for u in units}
     parts |= {library.root / "cards" / f"{u.card.model}.yaml" for u in units}
     images = firmware.load_images(plan, plan_path)
-    files = [*files, *(f for f in (bench_path, twin_path) if f is not None), *sorted(parts)]
+    learned = None if plan.envelope is None else plan_path.parent / plan.envelope
+    envelope = None if learned is None else load_envelope(learned)
+    files = [*files, *(f for f in (bench_path, twin_path, learned) if f is not None), *sorted(parts)]
     return Order(
         bench_path, bench, twin_path, batch, units, plan, library, out, images, firmware.load_backup(plan, plan_path),
-        _checked_state(bench_path, bench, twin_state), tuple(files),
+        _checked_state(bench_path, bench, twin_state), tuple(files), compare, enough, envelope,
     )  # fmt: skip
 
 
@@ -94,7 +108,7 @@ def bench_options(bench_path: Path) -> BenchOptions:
     return options
 
 
-def _plan_path(batch_path: Path, name: str) -> Path:
+def plan_path(batch_path: Path, name: str) -> Path:
     """`standard` is configs/plans/standard.yaml; a name with a suffix is a path from the batch file, or from here."""
     if name.endswith((".yaml", ".yml")):
         beside = batch_path.parent / name

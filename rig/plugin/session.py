@@ -28,6 +28,8 @@ class Result:
     cancelled: bool
     error: str | None
     """What was wrong with the bench as a whole: out of order, or not proven off at the end."""
+    stopped: str | None = None
+    """Why what was left of the order was not needed any more."""
 
     def verdicts(self) -> list[Verdict]:
         """One a unit, and ERROR for a bench that failed as a whole."""
@@ -46,14 +48,14 @@ def run_order(order: Order) -> Result:
     if code == pytest.ExitCode.INTERNAL_ERROR or not (campaign.outcomes or campaign.cancelled):
         raise BenchError(f"pytest ended with {code!r} and judged nothing: {said.getvalue().strip()[-2000:]}")
     outcomes = [*campaign.outcomes, *_not_started(order, campaign)]
-    return Result(outcomes, campaign.folder, campaign.cancelled, campaign.error)
+    return Result(outcomes, campaign.folder, campaign.cancelled, campaign.error, campaign.stopped)
 
 
 def _not_started(order: Order, campaign: Campaign) -> list[Outcome]:
     """Units that the batch never came to; they have no run of their own."""
     why = Cause("not run", action="cancelled" if campaign.cancelled else campaign.error or "the batch ended before it")
-    begun = [o.unit for o in campaign.outcomes]
-    return [Outcome(u, Verdict.NOT_RUN, (), (why,), None, campaign.folder) for u in order.units if u not in begun]
+    left = () if campaign.stopped else order.units[len(campaign.outcomes) :]
+    return [Outcome(u, Verdict.NOT_RUN, (), (why,), None, campaign.folder) for u in left]
 
 
 def _arguments() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -78,15 +79,29 @@ class UnitRun:
 
     def bare(self) -> None:
         """The bare adapter is on the probe fixture and everything is off."""
-        self._insert(bare=True)
+        self._insert("bare")
 
     def inserted(self) -> None:
         """The adapter with its card is in the slot; power is as it was when it already was there, else off."""
-        self._insert(bare=False)
+        self._insert("unit")
 
     def booted(self) -> None:
         """The unit is in the slot, its rails are on and the host answers in a shell."""
         self.inserted()
+        self._up()
+        self._recover_first()
+
+    def adapter_booted(self) -> None:
+        """The adapter without its card is in the slot and the host answers in a shell."""
+        self._insert("adapter")
+        self._up()
+
+    def on_aux(self) -> None:
+        """The unit is in the slot, everything is off but 3.3 V."""
+        self.inserted()
+        self.bench.strategy.transition("aux")
+
+    def _up(self) -> None:
         strategy, console = self.bench.strategy, self.bench.console
         if strategy.status.name != "shell":
             strategy.transition("rails")
@@ -94,7 +109,6 @@ class UnitRun:
             self.bench.target.activate(console)
             console.log_to(self.journal.folder / "console.log")
         strategy.transition("shell")
-        self._recover_first()
 
     def cold_restart(self, while_off: Callable[[], None] | None = None) -> None:
         """Everything off for the plan's time, then up to the shell; `while_off` is done while all is off."""
@@ -103,6 +117,11 @@ class UnitRun:
             while_off()
         time.sleep(self.plan.firmware.off_s)
         self.booted()
+
+    def numbers(self) -> dict[str, float]:
+        """What was measured so far, the last value of each name."""
+        found = [j.measurement for j in self._judged]
+        return {m.name: m.value for m in found if isinstance(m.value, float) and math.isfinite(m.value)}
 
     # --- firmware ---------------------------------------------------------------------------------------------
 
@@ -131,12 +150,15 @@ class UnitRun:
         self.journal.judged(Step.FIRMWARE, rows)
         self._judged.extend(rows)
 
-    def _insert(self, *, bare: bool) -> None:
-        wanted = "bare" if bare else "unit"
-        if self._inserted != wanted:
-            self.bench.strategy.transition("off")
-            self.bench.operator.insert(self.unit, bare=bare)
-            self._inserted = wanted
+    def _insert(self, wanted: str) -> None:
+        if self._inserted == wanted:
+            return
+        self.bench.strategy.transition("off")
+        if wanted == "adapter":
+            self.bench.operator.insert_adapter(self.unit)
+        else:
+            self.bench.operator.insert(self.unit, bare=wanted == "bare")
+        self._inserted = wanted
 
     # --- steps ------------------------------------------------------------------------------------------------
 

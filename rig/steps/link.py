@@ -40,8 +40,7 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, addresses: Sequ
     """Every cabled port up, with its address, and what it linked at."""
     devices = ethernet_devices(host, locate(host, parts.card, root_port))
     ports = cabled(devices, addresses)
-    for port in ports:
-        bring_up(host, port)
+    bring_up(host, ports)
     await_carrier(host, ports, plan.carrier_deadline_s)
     evidence: dict[str, str] = {}
     rows = [Measurement("link.ports", len(devices), "1", ", ".join(d.name for d in devices))]
@@ -63,12 +62,20 @@ def cabled(devices: Sequence[NetDev], addresses: Sequence[str]) -> list[CabledPo
     return [CabledPort(n, d, a) for n, (d, a) in enumerate(zip(devices, addresses, strict=False), 1)]
 
 
-def bring_up(host: HostPort, port: CabledPort) -> None:
-    name, address = shlex.quote(port.device.name), shlex.quote(port.address)
-    for command in (f"ip link set dev {name} up", f"ip addr replace {address} dev {name}"):
-        reply = host.run(command)
-        if reply.code != 0:
-            raise BenchError(f"test host: {command!r} ended with {reply.code}: {reply.text.strip()[-200:]!r}")
+def bring_up(
+    host: HostPort, ports: Sequence[CabledPort], up: Sequence[NetDev] = (), down: Sequence[NetDev] = ()
+) -> None:
+    """These ports administratively up with their addresses, `up` without one, `down` down, with one command."""
+    words = [f"ip link set dev {shlex.quote(d.name)} {way}" for way, all_ in (("down", down), ("up", up)) for d in all_]
+    for port in ports:
+        name, address = shlex.quote(port.device.name), shlex.quote(port.address)
+        words += [f"ip link set dev {name} up", f"ip addr replace {address} dev {name}"]
+    if not words:
+        return
+    command = " && ".join(words)
+    reply = host.run(command)
+    if reply.code != 0:
+        raise BenchError(f"test host: {command!r} ended with {reply.code}: {reply.text.strip()[-200:]!r}")
 
 
 def await_carrier(host: HostPort, ports: Sequence[CabledPort], deadline_s: float) -> None:

@@ -46,7 +46,7 @@ def measure(
     line_bps = expected_speed_bps(parts)
     with serving(host, port):
         for one in ports:
-            bring_up(host, one)
+            bring_up(host, [one])
             for way in WAYS:
                 rows.extend(_one_way(partner, one, way, port, line_bps, plan, evidence))
     return Findings((*rows, *window.close()), evidence)

@@ -27,8 +27,13 @@ class FakeBench:
         self.trip = None
         self.supply = SimpleNamespace(record=lambda path: None, mark=self.told.append, tripped=lambda: self.trip)
         self.console = SimpleNamespace(log_to=lambda path: None)
-        self.operator = SimpleNamespace(insert=lambda unit, bare: self.told.append("bare" if bare else "unit"))
-        self.strategy = SimpleNamespace(transition=self.told.append, safe_off=self.safe_off)
+        self.operator = SimpleNamespace(
+            insert=lambda unit, bare: self.told.append("bare" if bare else "unit"),
+            insert_adapter=lambda unit: self.told.append("adapter"),
+        )
+        self.strategy = SimpleNamespace(
+            transition=self.told.append, safe_off=self.safe_off, status=SimpleNamespace(name="shell")
+        )
         self._off_fault = off_fault
 
     def safe_off(self):
@@ -183,3 +188,18 @@ def test_a_unit_is_only_inserted_with_the_bench_off_and_only_once(make):
     run.inserted()
     run.inserted()
     assert bench.told == ["off", "bare", "off", "unit"]
+
+
+def test_the_adapter_alone_goes_in_with_everything_off_and_the_unit_again_after_it(make):
+    bench = FakeBench()
+    run = make(bench)
+    run.adapter_booted()
+    run.adapter_booted()
+    run.inserted()
+    assert bench.told == ["off", "adapter", "shell", "shell", "off", "unit"]
+
+
+def test_3v3_alone_is_asked_for_with_the_unit_in_the_slot(make):
+    bench = FakeBench()
+    make(bench).on_aux()
+    assert bench.told == ["off", "unit", "aux"]

@@ -31,6 +31,9 @@ class FakeOperator(OperatorPort):
     def insert(self, unit, *, bare):
         self.asked.append(("insert", unit, bare))
 
+    def insert_adapter(self, unit):
+        raise AssertionError("firmware needs its card")
+
     def remove(self):
         self.asked.append(("remove",))
 
@@ -40,6 +43,9 @@ class FakeOperator(OperatorPort):
     def confirm(self, question):
         self.asked.append(("confirm", question))
         return self.allows
+
+    def multimeter(self, plus, minus, hint=""):
+        raise AssertionError("firmware is no matter of ohms")
 
 
 class FakeGuard(BurnPort):

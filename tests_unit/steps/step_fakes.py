@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from rig.model import Identity, Reading, Reply, Sample
+from rig.model import Identity, RailAccuracy, Reading, Reply, Sample
 from rig.ports import HostPort, ProbePort, SupplyPort
 
 
@@ -16,6 +16,7 @@ class FakeSupply(SupplyPort):
         self._load, self._leads, self._trace = load, leads, list(trace)
         self.on: dict[str, tuple[float, float]] = {}
         self.applied: list[tuple[str, float, float]] = []
+        self.known_accuracy: dict[str, RailAccuracy] = {}
 
     def identity(self):
         return Identity("M", "S", "1", "1", "M,S,1,1")
@@ -34,6 +35,9 @@ class FakeSupply(SupplyPort):
             for r, point in self.on.items()
         }
 
+    def accuracy(self):
+        return self.known_accuracy
+
     def samples(self, since_s):
         return [Sample(t, rails) for t, rails in self._trace if t > since_s]
 
@@ -45,10 +49,12 @@ class FakeProbe(ProbePort):
     def __init__(self):
         self.at = None
         self.visited = []
+        self.hints = []
 
-    def connect(self, plus, minus):
+    def connect(self, plus, minus, hint=""):
         self.at = (plus, minus)
         self.visited.append(self.at)
+        self.hints.append(hint)
 
     def release(self):
         self.at = None
