@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from rig.config.library import default_library, project_root
@@ -90,3 +92,41 @@ def test_demo_and_standard_plan_differ_in_times_only():
     assert demo.short_check.levels == standard.short_check.levels
     assert demo.short_check.floor_a == standard.short_check.floor_a
     assert demo.steps == standard.steps
+
+
+def test_a_learned_envelope_joins_the_other_limits_and_the_narrower_wins():
+    name = "rail.12v.limiting_s"
+    learned = Limit(why="learned from 6 inserts", high=0.2, marginal_high=0.1)
+    given = plan(
+        steps=["first_power"],
+        limits={name: {"high": 0.5, "marginal_high": 0.2, "why": "1000 uF"}},
+    )
+    known = replace(parts(), envelope={name: learned})
+    limit = expectation(known, given)[Step.FIRST_POWER][name]
+    assert (limit.marginal_high, limit.high) == (0.1, 0.2)
+    assert "learned from 6 inserts" in limit.why
+
+
+def test_a_baseline_is_due_where_the_plan_takes_one():
+    limits = {"power.baseline.drift_w": {"high": 2.0, "why": "a comparison bears no more"}}
+    without = plan(steps=["power_profile"], limits=limits)
+    with_it = plan(steps=["power_profile"], limits=limits, power_profile={"baseline": True})
+    assert (
+        "power.baseline.drift_w" not in expectation(replace(parts(), direct_power=False), without)[Step.POWER_PROFILE]
+    )
+    whole_host = replace(parts(), direct_power=False)
+    assert "power.baseline.drift_w" not in expectation(parts(), with_it)[Step.POWER_PROFILE]
+    assert "power.baseline.drift_w" in expectation(whole_host, with_it)[Step.POWER_PROFILE]
+
+
+def test_a_cards_figures_are_no_limits_of_a_difference_of_whole_hosts_and_the_plans_are():
+    name = "power.idle.total_w"
+    own = plan(steps=["power_profile"], power_profile={"states": ["idle"]})
+    asked = plan(
+        steps=["power_profile"], power_profile={"states": ["idle"]}, limits={name: {"high": 30.0, "why": "a budget"}}
+    )
+    card = parts(model="561FLR-T")
+    whole_host = replace(card, direct_power=False)
+    assert isinstance(expectation(card, own)[Step.POWER_PROFILE][name], Limit)
+    assert "converters' losses" in expectation(whole_host, own)[Step.POWER_PROFILE][name]
+    assert expectation(whole_host, asked)[Step.POWER_PROFILE][name].high == 30.0

@@ -1,74 +1,53 @@
-"""A trace as an SVG that lives inside a page: small, and in the colours of the page.
-
-matplotlib draws; its colours leave as CSS variables, so that dark mode and print need no second picture.
-"""
+"""A trace as an SVG that lives inside a page."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Sequence
 
-import matplotlib as mpl
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
-from rig.report.text import visible
+from rig.report.drawing import BAND, CHAR_PT, FAINT, FONT_PT, INK, RAILS, Drawing, label
 from rig.report.trace import RAIL_NAMES, Band, Trace, reduced
 
-_WIDTH_PT, _HEIGHT_PT, _FONT_PT = 648, 187, 8
+_WIDTH_PT, _HEIGHT_PT = 648, 187
 _PLOT = (0.045, 0.15, 0.885, 0.70)
 """Left, bottom, width and height of the axes, as shares of the picture."""
-_CHAR_PT = _FONT_PT * 0.54
-_INK, _FAINT, _BAND = "#010001", "#020002", "#030003"
-_RAILS = ("#110011", "#120012", "#130013", "#140014")
-_THEME = {
-    _INK: "var(--ink-2)", _FAINT: "var(--line)", _BAND: "var(--band)",
-    **{color: f"var(--rail-{n})" for n, color in enumerate(_RAILS, start=1)},
-}  # fmt: skip
-"""Stand-in colours, which matplotlib spells as they are, to the names in the page's style sheet."""
 _DASHES = ("-", (0, (4, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1, 1)))
-_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def svg(trace: Trace, name: str) -> Markup:
     """The trace as inline SVG; `name` makes its ids unique in the page (letters, digits, `-`)."""
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": _FONT_PT}):
-        figure = Figure(figsize=(_WIDTH_PT / 72, _HEIGHT_PT / 72))
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes(_PLOT)
+    with Drawing(name, _WIDTH_PT, _HEIGHT_PT) as drawing:
+        axes = drawing.figure.add_axes(_PLOT)
         _dress(axes, trace.span_s)
         _draw_rails(axes, trace.watts)
         _draw_steps(axes, trace.steps)
         _draw_states(axes, trace.states)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
-    return _inline(out.getvalue(), name, trace.sentence)
+        return drawing.inline(trace.sentence)
 
 
 def _dress(axes: Axes, span_s: float) -> None:
     axes.set_xlim(0, span_s)
-    axes.set_xlabel("s", loc="right", color=_INK, labelpad=-9)
-    axes.set_title("W", loc="left", fontsize=_FONT_PT, color=_INK, x=-0.035, pad=3)
+    axes.set_xlabel("s", loc="right", color=INK, labelpad=-9)
+    axes.set_title("W", loc="left", fontsize=FONT_PT, color=INK, x=-0.035, pad=3)
     axes.xaxis.set_major_locator(MaxNLocator(8))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.tick_params(color=_FAINT, labelcolor=_INK, length=3)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.5)
+    axes.tick_params(color=FAINT, labelcolor=INK, length=3)
+    axes.grid(axis="y", color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
-        spine.set_color(_FAINT)
+        spine.set_color(FAINT)
 
 
 def _draw_rails(axes: Axes, watts: pd.DataFrame) -> None:
     ends: list[tuple[float, str, str]] = []
     rails = list(watts.groupby("rail"))
-    for (rail, samples), color, dashes in zip(rails, _RAILS, _DASHES, strict=False):
+    for (rail, samples), color, dashes in zip(rails, RAILS, _DASHES, strict=False):
         points = reduced(samples)
         for _, part in points.groupby("segment"):
             mark = "." if len(part) == 1 else ""
@@ -91,7 +70,7 @@ def _name_rails(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
 def _draw_steps(axes: Axes, steps: Sequence[Band]) -> None:
     for n, (band, room_pt) in enumerate(_visible(axes, steps), start=1):
         if n % 2:
-            axes.axvspan(band.start_s, band.end_s, color=_BAND, linewidth=0, zorder=0)
+            axes.axvspan(band.start_s, band.end_s, color=BAND, linewidth=0, zorder=0)
         text = _fitting(room_pt, f"{n} {band.name.replace('_', ' ')}", str(n))
         middle = (band.start_s + band.end_s) / 2
         _write(axes, text, (middle, 1.02), axes.get_xaxis_transform(), ha="center", va="bottom")
@@ -99,7 +78,7 @@ def _draw_steps(axes: Axes, steps: Sequence[Band]) -> None:
 
 def _draw_states(axes: Axes, states: Sequence[Band]) -> None:
     for band, room_pt in _visible(axes, states):
-        axes.axvline(band.start_s, color=_FAINT, linewidth=0.7)
+        axes.axvline(band.start_s, color=FAINT, linewidth=0.7)
         _write(
             axes,
             _fitting(room_pt, f" {band.name}"),
@@ -117,30 +96,11 @@ def _visible(axes: Axes, bands: Sequence[Band]) -> Iterator[tuple[Band, float]]:
 
 def _write(
     axes: Axes, text: str, at: tuple[float, float], xycoords: Transform,
-    *, color: str = _INK, ha: str = "left", va: str = "top",
+    *, color: str = INK, ha: str = "left", va: str = "top",
 ) -> None:  # fmt: skip
-    axes.annotate(_label(text), at, xycoords=xycoords, color=color, ha=ha, va=va, parse_math=False)
+    axes.annotate(label(text), at, xycoords=xycoords, color=color, ha=ha, va=va, parse_math=False)
 
 
 def _fitting(room_pt: float, *texts: str) -> str:
     """The first of `texts` that fits into `room_pt`, or nothing."""
-    return next((t for t in texts if len(_label(t)) * _CHAR_PT <= room_pt), "")
-
-
-def _label(text: str) -> str:
-    # matplotlib measures with one font; what that does not have is a warning per glyph
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:24])
-
-
-def _inline(drawn: str, name: str, sentence: str) -> Markup:
-    """matplotlib's file as an element of a page: no prolog, no global style, unique ids, short numbers."""
-    body = drawn[drawn.index("<svg") :]
-    body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.S)
-    body = re.sub(r' d="[^"]*"', lambda m: " ".join(re.sub(r"(\.\d)\d+", r"\1", m[0]).split("\n")), body)
-    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
-    body = re.sub(r"font-family: [^;\"]*", "font-family: inherit", body)
-    body = re.sub(r"(?<=: )#\d{6}", lambda m: _THEME.get(m[0], m[0]), body)
-    size = f"0 0 {_WIDTH_PT} {_HEIGHT_PT}"
-    tag = f'<svg class="trace" role="img" aria-label="{escape(visible(sentence))}" viewBox="{size}">'
-    # matplotlib escaped its texts, the sentence is escaped here
-    return Markup(re.sub(r"<svg[^>]*>", lambda _: tag, body, count=1))
+    return next((t for t in texts if len(label(t)) * CHAR_PT <= room_pt), "")

@@ -21,7 +21,12 @@ def write(path: Path | str, out: Path | str | None = None) -> Path:
     """
     found = journal.read(path)
     target = Path(out) if out is not None else found.root / "report.html"
-    text = _environment().get_template("report.html.j2").render(page=page(found, target.parent))
+    put(target, environment().get_template("report.html.j2").render(page=page(found, target.parent)))
+    return target
+
+
+def put(target: Path, text: str) -> None:
+    """Write a report, whole or not at all; UsageError when it cannot be written."""
     temporary = target.with_name(f"{target.name}.new")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -30,10 +35,10 @@ def write(path: Path | str, out: Path | str | None = None) -> Path:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise UsageError(f"{target}: the report cannot be written there: {e.strerror}; name another file") from e
-    return target
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this room: everything that enters a page is escaped and made visible."""
     env = Environment(
         loader=PackageLoader("rig.report"), autoescape=True, undefined=StrictUndefined,
         finalize=_shown, trim_blocks=True, lstrip_blocks=True,

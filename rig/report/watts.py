@@ -11,7 +11,7 @@ from rig.report.journal import Journal, RunLog
 from rig.report.schema import CardPart
 
 _TOTAL = re.compile(r"power\.([^.]+)\.total_w")
-_STATES = ("driver", "idle", "tx", "rx", "both")
+_STATES = ("aux", "driver", "ports_up", "one_link", "idle", "tx", "rx", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,14 @@ class CardDraw:
     @property
     def datasheet(self) -> str:
         """The published figures and who published them, or that nobody did."""
-        figures = [
-            f"{word} {w:g} W" for word, w in (("typ", self.card.typ_w), ("max", self.card.max_w)) if w is not None
-        ]
-        source = f" ({self.card.power_source})" if self.card.power_source else ""
-        return f"{', '.join(figures)}{source}" if figures else "no published figure"
+        return datasheet(self.card)
+
+
+def datasheet(card: CardPart) -> str:
+    """The published figures and who published them, or that nobody did."""
+    figures = [f"{word} {w:g} W" for word, w in (("typ", card.typ_w), ("max", card.max_w)) if w is not None]
+    source = f" ({card.power_source})" if card.power_source else ""
+    return f"{', '.join(figures)}{source}" if figures else "no published figure"
 
 
 def card_draws(journal: Journal) -> tuple[CardDraw, ...]:
@@ -65,10 +68,11 @@ def _totals(run: RunLog) -> dict[str, float]:
 
 
 def _draws(states: dict[str, list[tuple[float, str]]]) -> tuple[Draw, ...]:
-    return tuple(_draw(state, states[state]) for state in sorted(states, key=_order))
+    return tuple(_draw(state, states[state]) for state in sorted(states, key=state_order))
 
 
-def _order(state: str) -> tuple[int, str]:
+def state_order(state: str) -> tuple[int, str]:
+    """States from dark to busy, unknown ones last."""
     return (_STATES.index(state) if state in _STATES else len(_STATES), state)
 
 

@@ -1,0 +1,31 @@
+"""The `rig` command. Heavy imports happen inside the commands: `rig --help` answers at once."""
+
+from __future__ import annotations
+
+import click
+
+from rig import __version__
+from rig.cli.batch import batch, demo
+from rig.cli.bench import cards, doctor, twin
+from rig.cli.compare import compare
+from rig.cli.firmware import firmware
+from rig.cli.shared import exit_code
+from rig.cli.stored import envelope, report, results
+from rig.cli.supply import supply
+
+__all__ = ["exit_code", "main", "rig"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rig")
+def rig() -> None:
+    """Test rig for network cards on hand-soldered FlexibleLOM adapters."""
+
+
+for command in (batch, cards, compare, demo, doctor, envelope, firmware, report, results, supply, twin):
+    rig.add_command(command)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    rig.main(prog_name="rig")
