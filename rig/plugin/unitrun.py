@@ -212,6 +212,9 @@ class UnitRun:
             self._stopped_by = f"stopped after {step} failed"
             raise Failed("; ".join(sentence(j) for j in rows))
         if verdict is Verdict.NOT_RUN:
+            if step is Step.SHORT_CHECK and (unknown := [j for j in rows if not _is_no_short(j)]):
+                names = ", ".join(j.measurement.name for j in unknown)
+                self._stopped_by = f"stopped after {step}: it is not known whether {names} is a short"
             raise NotTaken("; ".join(sentence(j) for j in rows) or "nothing in this step was judged")
 
     def _bench_failed(self, step: Step, text: str) -> None:
@@ -285,6 +288,12 @@ class UnitRun:
             rows = [j for j in self._judged if j.verdict is Verdict.NOT_RUN]
             return (Cause("not run", evidence=(rows[0].measurement.name,), action=rows[0].why),) if rows else ()
         return found
+
+
+def _is_no_short(j: Judged) -> bool:
+    """Whether a pair that is NOT_RUN was shown to be no short, though not all that its limit asks."""
+    value, low = j.measurement.value, j.limit.low if j.limit else None
+    return isinstance(value, float) and low is not None and value >= low
 
 
 def sentence(j: Judged) -> str:

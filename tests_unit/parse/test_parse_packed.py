@@ -11,7 +11,7 @@ import pytest
 from rig.parse.packed import unpack
 
 TEXT = "".join(f"0x{at:04x}:\t\t{at % 251:02x} \n" for at in range(3000))
-PACKED = base64.encodebytes(gzip.compress(TEXT.encode())).decode()
+PACKED = base64.encodebytes(gzip.compress(TEXT.encode(), mtime=0)).decode()
 
 
 def test_the_hosts_own_programs_pack_what_is_unpacked_here() -> None:

@@ -44,10 +44,10 @@ class FakeBench:
 
 @pytest.fixture
 def make(tmp_path):
-    def inner(bench=None, steps=STEPS):
+    def inner(bench=None, steps=STEPS, pairs=()):
         plan = PlanFile(name="p", steps=steps)
         adapter = LIBRARY.adapter("TobleMiner-revA")
-        parts = Parts(adapter, LIBRARY.card("561FLR-T"), Slot(3, 8), 10e9, 1, ())
+        parts = Parts(adapter, LIBRARY.card("561FLR-T"), Slot(3, 8), 10e9, 1, pairs)
         start = Start("b", "id", "bench", True, "p", UNIT, {}, 1, {}, {}, {})
         journal = BatchRecord(tmp_path, {}).run(start)
         bench = bench or FakeBench()
@@ -203,3 +203,25 @@ def test_3v3_alone_is_asked_for_with_the_unit_in_the_slot(make):
     bench = FakeBench()
     make(bench).on_aux()
     assert bench.told == ["off", "unit", "aux"]
+
+
+# --- a short check that could not tell ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("measured", "goes_on"),
+    [
+        (Measurement("short.12V_PERST#.ohm", None, "Ohm", "no relay, and nobody at a terminal"), False),
+        (Measurement("short.12V_PERST#.ohm", 5.0, "Ohm", at_least=True), False),
+        (Measurement("short.12V_PERST#.ohm", 100.0, "Ohm", at_least=True), True),
+    ],
+)
+def test_a_unit_that_may_have_a_short_never_gets_power(make, measured, goes_on):
+    run = make(steps=["short_check", "first_power"], pairs=(("12V", "PERST#"),))
+    with pytest.raises(NotTaken):
+        run.take(Step.SHORT_CHECK, lambda: Findings((measured,)))
+    taken = []
+    with pytest.raises(NotTaken) as told:
+        run.take(Step.FIRST_POWER, lambda: taken.append(1) or Findings(()))
+    assert bool(taken) is goes_on
+    assert goes_on or "it is not known whether short.12V_PERST#.ohm is a short" in str(told.value)
