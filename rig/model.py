@@ -108,6 +108,8 @@ class Cause:
     evidence: tuple[str, ...] = ()
     action: str = ""
     probability: float | None = None
+    shares: tuple[float, ...] = ()
+    """Each of `pins` has its part of `probability`, in their order; a bridge has half of its own at either end."""
 
     def __str__(self) -> str:
         where = f" ({' '.join(self.pins)})" if self.pins else ""

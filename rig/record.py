@@ -147,6 +147,15 @@ def batch_folder(out: Path | None, results: Path, name: str) -> tuple[Path, str]
     return folder, batch_id
 
 
+def append_rework(file: Path, row: Mapping[str, object]) -> None:
+    """Append what somebody did to an adapter; the folder is made; UsageError when it cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _append(file, [row])
+    except (OSError, BenchError) as e:
+        raise UsageError(f"{file}: the rework cannot be written there: {e}; name another folder with --out") from e
+
+
 def attempts_before(folder: Path, unit: Unit) -> int:
     """How many runs of this unit the folder already holds."""
     count = 0

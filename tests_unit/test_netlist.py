@@ -206,6 +206,15 @@ def test_every_row_has_48_pairs_of_neighbours(library: Library, design: str) -> 
     assert sum(a.startswith("A") and b.startswith("A") for a, b in neighbours) == 48
 
 
+@pytest.mark.parametrize("design", DESIGNS)
+def test_neighbours_are_symmetric(library: Library, design: str) -> None:
+    board = board_of(library, design)
+    assert all(board.can_bridge(a, b) == board.can_bridge(b, a) for a, b in board.neighbours())
+    near = {frozenset(pair) for pair in board.neighbours()}
+    can = {frozenset((a, b)) for a in board.adapter.pins for b in board.adapter.pins if board.can_bridge(a, b)}
+    assert can < near
+
+
 def test_nothing_bridges_across_the_key_or_between_rows(library: Library) -> None:
     board = board_of(library, REV_A)
     assert sum(board.can_bridge(*pair) for pair in board.neighbours()) == 94

@@ -8,10 +8,12 @@ from rig import __version__
 from rig.cli.batch import batch, demo
 from rig.cli.bench import cards, doctor, twin
 from rig.cli.compare import compare
+from rig.cli.diagnose import diagnose
 from rig.cli.firmware import firmware
 from rig.cli.shared import exit_code
 from rig.cli.stored import envelope, report, results
 from rig.cli.supply import supply
+from rig.cli.trays import matrix, record_, rework, yield_
 
 __all__ = ["exit_code", "main", "rig"]
 
@@ -22,7 +24,10 @@ def rig() -> None:
     """Test rig for network cards on hand-soldered FlexibleLOM adapters."""
 
 
-for command in (batch, cards, compare, demo, doctor, envelope, firmware, report, results, supply, twin):
+for command in (
+    batch, cards, compare, demo, diagnose, doctor, envelope, firmware, matrix, record_, report, results, rework,
+    supply, twin, yield_,
+):  # fmt: skip
     rig.add_command(command)
 
 

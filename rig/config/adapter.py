@@ -80,6 +80,7 @@ def load_adapter(path: Path) -> Adapter:
     _check_complete(where, "pins", file.pins)
     _check_complete(where, "edge", file.edge)
     _check_lanes(where, file)
+    _check_clock(where, file)
     adapter = _adapter(file, _jumpers(where, file))
     _check_board(where, adapter)
     return adapter
@@ -116,9 +117,28 @@ def _check_wire(where: _Where, file: AdapterFile, pin: str, finger: str) -> None
     function, net, at_edge = file.pins[pin].function, file.pins[pin].net, file.edge[finger].net
     if net is None or net != at_edge:
         there = f"is on net {net or 'null'}, but its finger {finger} is on {at_edge or 'null'}"
-        raise where.error(f"pins.{pin}: {function} {there}; a lane is a plain wire", "pins", pin)
+        raise where.error(f"pins.{pin}: {function} {there}; lanes and clock are plain wires", "pins", pin)
     if others := [name for name, place in file.pins.items() if place.net == net and name != pin]:
         raise where.error(f"pins.{others[0]}: net {net} is {function} of {pin} alone", "pins", others[0])
+
+
+def _check_clock(where: _Where, file: AdapterFile) -> None:
+    """Each leg of the reference clock is on one pin and one finger, and one wire; the card has one PERST#."""
+    for function in ("REFCLK+", "REFCLK-"):
+        pin = _only(where, "pins", file.pins, function)
+        _check_wire(where, file, pin, _only(where, "edge", file.edge, function))
+    _only(where, "pins", file.pins, "PERST#")
+
+
+def _only(
+    where: _Where, key: str, places: Mapping[str, PinSection] | Mapping[str, FingerSection], function: str
+) -> str:
+    found = [name for name, place in places.items() if place.function == function]
+    if not found:
+        raise where.error(f"{key}: no {function}", key)
+    if len(found) > 1:
+        raise where.error(f"{key}.{found[1]}: {function} is already {found[0]}", key, found[1])
+    return found[0]
 
 
 def _by_lane_function(
@@ -181,14 +201,53 @@ def _pairs(joins: Iterable[list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 def _check_board(where: _Where, adapter: Adapter) -> None:
-    """Every rail has a finger, as delivered no two are one net, and every mod can be done on this layout."""
+    """Every rail has a finger; no setting makes two rails one net; every jumper and mod can be set and changes nets."""
     board = Board(adapter, AdapterUnit(adapter.design, ""))
     if missing := [rail for rail in RAILS if rail not in board.edge_nets()]:
         raise where.error(f"edge: no finger has the function of {missing[0]}", "edge")
-    if joined := [pair for pair in combinations(RAILS, 2) if board.joined(*pair)]:
-        raise where.error(f"edge: {' and '.join(joined[0])} are one net on the board as delivered", "edge")
+    if joined := _joined_rails(board):
+        raise where.error(f"edge: {' and '.join(joined)} are one net on the board as delivered", "edge")
+    for ref in adapter.jumpers:
+        _check_jumper(where, board, ref)
     for name in adapter.mods:
-        try:
-            board.modified(name)
-        except UsageError as e:
-            raise where.error(f"mods.{name}: {e}", "mods", name) from None
+        _check_mod(where, board, name)
+
+
+def _check_jumper(where: _Where, board: Board, ref: str) -> None:
+    """Joining any two of its pads changes what is one net (or, a resistor, what it joins), and never two rails."""
+    pads = board.adapter.jumpers[ref].pads
+    apart = _set(board, ref, "open")
+    for a, b in combinations(pads, 2):
+        closed = _set(board, ref, f"{a}-{b}")
+        if apart.joined(pads[a], pads[b]):
+            told = f"pads {a} and {b} are both on {apart.net_of(pads[a])}: it changes nothing"
+            raise where.error(f"jumpers.{ref}: {told}", "jumpers", ref)
+        if joined := _joined_rails(closed):
+            raise where.error(f"jumpers.{ref}: {a}-{b} joins {' and '.join(joined)}", "jumpers", ref)
+
+
+def _check_mod(where: _Where, board: Board, name: str) -> None:
+    try:
+        done = board.modified(name)
+    except UsageError as e:
+        raise where.error(f"mods.{name}: {e}", "mods", name) from None
+    if joined := _joined_rails(done):
+        raise where.error(f"mods.{name}: joins {' and '.join(joined)}", "mods", name)
+    if _islands(done) == _islands(board):
+        raise where.error(f"mods.{name}: changes no net", "mods", name)
+
+
+def _set(board: Board, ref: str, setting: str) -> Board:
+    return Board(board.adapter, AdapterUnit(board.adapter.design, "", {ref: setting}))
+
+
+def _islands(board: Board) -> set[frozenset[str]]:
+    """What is one net with what, among pins and rails, whatever the nets are called."""
+    found: dict[str, set[str]] = {}
+    for name in (*board.adapter.pins, *RAILS):
+        found.setdefault(board.net_of(name), set()).add(name)
+    return {frozenset(names) for names in found.values()}
+
+
+def _joined_rails(board: Board) -> tuple[str, str] | None:
+    return next((pair for pair in combinations(RAILS, 2) if board.joined(*pair)), None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from rig.diagnose.priors import History
 from rig.model import Card, Judged, Scalar, Slot, Verdict
 from rig.netlist import Board
 
@@ -18,6 +19,8 @@ class Case:
     card: Card
     slot: Slot
     judged: Sequence[Judged]
+    history: History | None = None
+    """What rework cured so far, on boards of this design; None: the assumed rates stand."""
 
     def bad(self, pattern: str) -> list[Judged]:
         """Rows of that name (or pattern) that FAILed or are MARGINAL."""

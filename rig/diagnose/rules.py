@@ -1,4 +1,4 @@
-"""The rules, in the order in which they explain: what is nearest to the iron first.
+"""All causes of a run: of its electrics by probability, then what rules say of everything else.
 
 Ref: domain notes on symptoms (symptom, causes, action), sections 0 to 4.
 """
@@ -6,11 +6,14 @@ Ref: domain notes on symptoms (symptom, causes, action), sections 0 to 4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from rig.diagnose.case import Case, shown
+from rig.diagnose.electrics import electrical
 from rig.diagnose.firmware import damaged, other_version
+from rig.diagnose.hypotheses import Hypotheses
 from rig.diagnose.interfaces import explained, not_showing
-from rig.diagnose.pcie import narrow_or_slow, not_seen, poor_pairs
+from rig.diagnose.pcie import lost_answers
 from rig.model import Cause, Verdict
 
 _ROUTE_ACTION = {
@@ -20,58 +23,47 @@ _ROUTE_ACTION = {
     "no ethernet mode": "nobody has sourced an Ethernet mode of this card: use it for InfiniBand; the adapter is good",
 }
 _TRIED = ("burn failed", "not done")
+_HIGH, _MEDIUM, _LOW = 0.95, 0.8, 0.5
+_SURE = (
+    ("no carrier", _HIGH),
+    ("linked too slow", _HIGH),
+    ("throughput low", _HIGH),
+    ("card in flash recovery", _HIGH),
+    ("BAR too large", _HIGH),
+    ("port configuration", _HIGH),
+    ("needs flash", _HIGH),
+    ("burn failed", _HIGH),
+    ("not done", _HIGH),
+    ("another card than", _HIGH),
+    ("packets or acknowledgements lost", _LOW),
+    ("draws more", _LOW),
+)
+"""Beginning of a title to how sure its rule is; the others are of medium confidence."""
 Rule = Callable[[Case], Iterable[Cause]]
 
 
-def diagnose(case: Case) -> tuple[Cause, ...]:
-    """Causes, the most likely first; a failure that no rule explains says so; nothing wrong: none."""
+def diagnose(case: Case, known: Hypotheses | None = None) -> tuple[Cause, ...]:
+    """Causes with their probability; a failure that nothing explains says so; nothing wrong: none.
+
+    The electrics come first, ranked against each other (their probabilities sum to 1, to more only where two faults
+    at once are needed); then what each rule says of other rows, with how sure the rule is.
+    `known` are the hypotheses of this unit on this bench, where the caller keeps them.
+    """
     if not any(j.verdict in (Verdict.FAIL, Verdict.MARGINAL) for j in case.judged):
         return ()
-    found = [cause for rule in RULES for cause in rule(case)]
-    return tuple(found) or (_unexplained(case),)
+    electrics = electrical(case, known)
+    others = tuple(_sure(cause) for rule in RULES for cause in rule(case))
+    return (*electrics, *others) or (_unexplained(case),)
 
 
-def _bridges(case: Case) -> Iterator[Cause]:
-    """A pair of the bare board conducts: which neighbours on the connector join those two nets."""
-    for j in case.bad("short.*.ohm"):
-        plus, _, minus = j.measurement.name.split(".")[1].partition("_")
-        pins = sorted(_pins_between(case, plus, minus), key=lambda pair: pair[0])
-        sides = sorted({case.board.pin(p).side for pair in pins for p in pair})
-        where = (
-            " or ".join(f"{a}-{b}" for a, b in pins)
-            or "no neighbours on the connector: look for debris at the edge fingers"
-        )
-        yield Cause(
-            title=f"bridge {plus} to {minus}",
-            pins=tuple(p for pair in pins for p in pair),
-            evidence=(shown(j), j.measurement.note),
-            action=f"do not put it into a host; wick {where}"
-            + (f" ({', '.join(sides)} side)" if sides else "")
-            + ", clean, and run the check again",
-        )
-
-
-def _pins_between(case: Case, plus: str, minus: str) -> list[tuple[str, str]]:
-    board = case.board
-    a, b = board.net_of(plus), board.net_of(minus)
-    return [(x, y) for x, y in board.neighbours() if {board.net_of(x), board.net_of(y)} == {a, b}]
+def _sure(cause: Cause) -> Cause:
+    """How sure a rule is: the confidence of its row. Ref: domain notes on symptoms, section 2, column conf."""
+    if cause.probability is not None:
+        return cause
+    return replace(cause, probability=next((p for start, p in _SURE if cause.title.startswith(start)), _MEDIUM))
 
 
 def _rail(case: Case) -> Iterator[Cause]:
-    if found := case.failed("rail.*.limiting_s"):
-        yield Cause(
-            "overload at power-up",
-            evidence=tuple(map(shown, found)),
-            action="card out, check the bare adapter; the same card on a proven adapter tells card from board",
-        )
-    current = case.number("rail.12v.current_a")
-    if current is not None and case.failed("rail.12v.current_a") and current < 0.02:
-        yield Cause(
-            "no 12 V at the card",
-            ("A2", "A3", "B2", "B3"),
-            tuple(map(shown, case.failed("rail.12v.current_a"))),
-            "seat the card; reflow A2 A3 (bottom side) and B2 B3 (top side)",
-        )
     if found := case.failed("rail.*.voltage_v"):
         yield Cause(
             "rail out of tolerance",
@@ -170,17 +162,16 @@ def _slow_boot(case: Case) -> Iterator[Cause]:
 
 def _unexplained(case: Case) -> Cause:
     wrong = [j for j in case.judged if j.verdict in (Verdict.FAIL, Verdict.MARGINAL)]
-    return Cause("unexplained", evidence=tuple(map(shown, wrong)), action="no rule fits: read the evidence")
+    return Cause(
+        "unexplained", evidence=tuple(map(shown, wrong)), action="no rule fits: read the evidence", probability=1.0
+    )
 
 
 RULES: Sequence[Rule] = (
-    _bridges,
     _rail,
     damaged,
     _recovery,
-    not_seen,
-    narrow_or_slow,
-    poor_pairs,
+    lost_answers,
     _burn,
     not_showing,
     _firmware,

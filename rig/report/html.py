@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rig.errors import UsageError
-from rig.report import chart, frames, journal, quantity, trace
+from rig.report import board, chart, frames, journal, quantity, trace
 from rig.report.page import RunView, page, pin_groups
 from rig.report.text import brief, visible
 
@@ -45,7 +45,7 @@ def environment() -> Environment:
     )  # fmt: skip
     env.filters.update(
         brief=brief, value=quantity.value_text, unit=quantity.unit_text, limit=quantity.limit_text,
-        marginal=quantity.marginal_text, digits=quantity.digits, pin_groups=pin_groups, trace=_trace,
+        marginal=quantity.marginal_text, digits=quantity.digits, pin_groups=pin_groups, trace=_trace, board=_board,
     )  # fmt: skip
     return env
 
@@ -59,3 +59,8 @@ def _trace(view: RunView) -> Markup | None:
     """The run's power over time, None where nothing was sampled."""
     found = trace.trace(frames.power(view.run.folder), view.events)
     return chart.svg(found, view.anchor) if found else None
+
+
+def _board(view: RunView) -> Markup | None:
+    """The board with what the causes suspect, None where they name no pin or nobody has its layout."""
+    return board.inline(view.run.start.adapter, view.outcome.causes, virtual=view.outcome.virtual)

@@ -15,7 +15,7 @@ def value_text(row: Row) -> str:
     """The value without its unit, or that it was not obtained."""
     if row.number is None:
         return row.text if row.text is not None else "not obtained"
-    divisor, _ = _scale(row)
+    divisor, _ = scale(row)
     short = digits(row.number / divisor)
     alike = any(b is not None and b != row.number and digits(b / divisor) == short for b in _bounds(row))
     return row.text or (digits(row.number / divisor, _LONG) if alike else short)
@@ -23,7 +23,7 @@ def value_text(row: Row) -> str:
 
 def unit_text(row: Row) -> str:
     """The unit with its prefix; nothing for texts, counts and ratios."""
-    return "" if row.unit == "1" else _scale(row)[1].replace("Ohm", "Ω")
+    return "" if row.unit == "1" else scale(row)[1].replace("Ohm", "Ω")
 
 
 def limit_text(row: Row) -> str:
@@ -35,9 +35,22 @@ def limit_text(row: Row) -> str:
 
 def marginal_text(row: Row) -> str:
     """Where inside the limit the verdict is MARGINAL: `below 7.8 or above 12.5`, or nothing."""
-    divisor, _ = _scale(row)
+    divisor, _ = scale(row)
     edges = (("below", row.marginal_low), ("above", row.marginal_high))
     return " or ".join(f"{word} {digits(edge / divisor)}" for word, edge in edges if edge is not None)
+
+
+def scale(row: Row) -> tuple[float, str]:
+    """Divisor and unit for a row: one prefix for the value and its limits, chosen by the largest of them."""
+    largest = max((abs(x) for x in (row.number, *_bounds(row)) if x is not None), default=0.0)
+    if row.unit not in _PREFIXED or largest == 0:
+        return 1.0, row.unit
+    for divisor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if largest >= divisor * (1 if row.unit == "bit/s" else 10):
+            return divisor, prefix + row.unit
+    if largest >= 0.1:
+        return 1.0, row.unit
+    return (1e-3, "m" + row.unit) if largest >= 1e-4 else (1e-6, "µ" + row.unit)
 
 
 def digits(value: float, significant: int = _SHORT) -> str:
@@ -73,23 +86,10 @@ def _bounds(row: Row) -> tuple[float | None, ...]:
 
 
 def _interval(row: Row, low: float | None, high: float | None) -> str:
-    divisor, _ = _scale(row)
+    divisor, _ = scale(row)
     if low is not None and high is not None:
         same = low == high
         return f"= {digits(low / divisor)}" if same else f"{digits(low / divisor)} … {digits(high / divisor)}"
     if low is not None:
         return f"≥ {digits(low / divisor)}"
     return "" if high is None else f"≤ {digits(high / divisor)}"
-
-
-def _scale(row: Row) -> tuple[float, str]:
-    """Divisor and unit for a row: one prefix for the value and its limits, chosen by the largest of them."""
-    largest = max((abs(x) for x in (row.number, *_bounds(row)) if x is not None), default=0.0)
-    if row.unit not in _PREFIXED or largest == 0:
-        return 1.0, row.unit
-    for divisor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if largest >= divisor * (1 if row.unit == "bit/s" else 10):
-            return divisor, prefix + row.unit
-    if largest >= 0.1:
-        return 1.0, row.unit
-    return (1e-3, "m" + row.unit) if largest >= 1e-4 else (1e-6, "µ" + row.unit)

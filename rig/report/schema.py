@@ -85,6 +85,7 @@ class CausePart(Part):
     evidence: tuple[str, ...] = ()
     action: str = ""
     probability: float | None = None
+    shares: tuple[float, ...] = ()
 
 
 class Stop(Part):

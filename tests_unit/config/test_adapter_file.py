@@ -103,9 +103,12 @@ def test_jumpers_are_as_delivered() -> None:
 
 PIN_A7 = "{net: null, function: NCSI_TX1, confidence: low}"
 PIN_A20 = "{net: /TX0-, function: PETn0, confidence: high}"
+PIN_A14 = "{net: Net-(J2-PadA14), function: PERST#, confidence: high}"
+PIN_A17 = "{net: /REFCLK-, function: REFCLK-, confidence: high}"
 FINGER_A9 = "A9:  {net: null, function: +3V3}"
 FINGER_A11 = "{net: /~PERST, function: PERST#}"
 FINGER_B10 = "{net: +3V3, function: 3V3AUX}"
+PADS_JP4 = "    pads: [/PRSNT_x8, Net-(J1-PadA1), /PRSNT_x4]"
 PADS_JP1 = "    pads: [+3V3, Net-(J2-PadB10)]"
 JOINS = "joins: [[A1, +3V3], [A10, +3V3]"
 WHY_B4 = 'why: "bridge B3-B4'
@@ -125,7 +128,7 @@ BAD = [
     (PIN_A7, "{net: /TX0+, confidence: low}", HERE, "pins.A7: net /TX0+ is PETp0 of A19 alone"),
     (PIN_A20, PIN_A20.replace("PETn0", "PETp0"), HERE, "pins.A20: PETp0 is already A19"),
     (PIN_A20, "{net: /TX0-, confidence: high}", "pins:", "pins: no PETn0"),
-    (PIN_A20, PIN_A20.replace("/TX0-", "/TX1-"), HERE, "its finger B15 is on /TX0-; a lane is a plain wire"),
+    (PIN_A20, PIN_A20.replace("/TX0-", "/TX1-"), HERE, "its finger B15 is on /TX0-; lanes and clock are plain wires"),
     (PIN_A20, PIN_A20.replace("/TX0-", "null"), HERE, "pins.A20: PETn0 is on net null"),
     ("  B49: {net: GND, function: GND}\n", "", "edge:", "edge: B49 missing"),
     (FINGER_B10, "{net: +12V, function: 3V3AUX}", PADS_JP1, "jumpers.JP1: no pin or finger is on net '+3V3'"),
@@ -157,6 +160,14 @@ BAD = [
         "mods.broadcom: TobleMiner-revA has no pin or net 'A99'",
     ),
     (JOINS, JOINS.replace("[A10, +3V3]", "[A10]"), HERE, "mods.broadcom.joins"),
+    (PADS_JP1, "    pads: [Net-(J2-PadB10), Net-(J2-PadB10)]", "  JP1:", "it changes nothing"),
+    (PADS_JP4, "    pads: [/PRSNT_x8, +12V, GND]", "  JP4:", "JP4: 2-3 joins 12V and GND"),
+    ('    jumpers: {JP3: "2-3"}\n', "", "  perst-a14:", "mods.perst-a14: changes no net"),
+    (JOINS, JOINS.replace("A10", "+12V"), "  broadcom:", "mods.broadcom: joins 12V and 3V3AUX"),
+    (PIN_A17, PIN_A17.replace("REFCLK-", "REFCLK+"), "  A17:", "pins.A17: REFCLK+ is already A16"),
+    (PIN_A17, PIN_A17.replace(", function: REFCLK-", ""), "pins:", "pins: no REFCLK-"),
+    (PIN_A17, PIN_A17.replace("net: /REFCLK-", "net: null"), "  A17:", "its finger A14 is on /REFCLK-"),
+    (PIN_A14, PIN_A14.replace("PERST#", "TRST#"), "pins:", "pins: no PERST#"),
     (WHY_B4, WHY_B4.replace("why", "y"), HERE, "unknown key 'y'"),
     ("lanes: 8", "lanes: 16", HERE, "lanes: input should be less than or equal to 8, got 16"),
     (
