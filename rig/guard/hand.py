@@ -62,6 +62,8 @@ class Hand(Generic[AnInstrument]):
         self._next: Future[dict[int, Reading]] | None = None
         self._asked_s, self._is_late, self._goes_on = 0.0, False, False
         self._usual_s: float | None = None
+        self._fault: str | None = None
+        """What went wrong with the readings since the last good one."""
         # daemon: an instrument that never answers must not keep the guardian from its end
         threading.Thread(target=self._work, name=config.address, daemon=True).start()
 
@@ -110,14 +112,18 @@ class Hand(Generic[AnInstrument]):
         reading = self._reading
         if reading is None:
             return {}
-        limit_s = 0.0 if self._is_late else self._patience_s
         try:
-            found = reading.result(limit_s)
+            found = reading.result(0.0 if self._is_late else self._patience_s)
         except NotYet:
-            raise Late(self.instrument.device, "a reading", limit_s, "nothing", _REMEDY) from None
+            waited_s, seen = self._elapsed() - self._asked_s, self._fault or "nothing"
+            raise Late(self.instrument.device, "a reading", waited_s, seen, _REMEDY) from None
+        except BenchError as e:
+            self._fault = str(e)
+            raise
         finally:
             if reading.done():
                 self._reading = None
+        self._fault = None
         # the slower it was, the more patience it gets: a supply may have more to answer than before
         self._usual_s = max(self._elapsed() - self._asked_s, (self._usual_s or 0.0) * _FORGETS)
         return found
