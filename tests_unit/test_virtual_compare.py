@@ -10,6 +10,7 @@ import pytest
 import rig.report
 from rig.config.library import project_root
 
+pytestmark = pytest.mark.timeout(300)
 ROOT = project_root()
 BENCHES = ROOT / "configs" / "benches"
 RIG = [sys.executable, "-m", "rig"]

@@ -82,7 +82,7 @@ def test_a_run_killed_in_a_burn_is_made_good_by_the_next(bench, percent, power_f
 
 def test_a_burn_that_outlives_its_rig_is_followed_to_its_end_and_never_cut(bench):
     """The bench goes on, as a real one does: guardian, supply, test host and mstflint are all still there."""
-    bench.twin("cards: " + json.dumps({"C": {**SLOW, "flash": {"page_s": 0.01, "erase_s": 0.5}}}))
+    bench.twin("cards: " + json.dumps({"C": {**SLOW, "flash": {"page_s": 0.03, "erase_s": 0.5}}}))
     arguments = bench.batch(["C"], change(bench, image.build("eth", size=0x20000, version=NEWER)))
     with contextlib.closing(TwinProcess(bench.folder / "twin.yaml", bench.state)) as twin:
         plug_in(bench.bench, twin.plugs, bench.folder / "plugged.yaml")

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from rig.config.library import project_root
 
+pytestmark = pytest.mark.timeout(300)
 ROOT = project_root()
 RIG = [sys.executable, "-m", "rig"]
 DEADLINE_S = 240

@@ -55,7 +55,8 @@ def spoken(
     faults = [Fault.model_validate({"plug": "supply", "kind": kind, "after_s": after_s})] if kind else []
     kept = Faults(faults, clock or FaultClock())
     instrument = Instrument(MODELS[model], ResistorBench(), kept)
-    server = SupplyServer(front_end(instrument, 7, time.monotonic), kept)
+    # twice as fast as ours: a twin that this machine lets wait must not take the rig's pauses for too short
+    server = SupplyServer(front_end(instrument, 7, lambda: 2 * time.monotonic()), kept)
     listener = socket.create_server(("127.0.0.1", 0))
     loop.run(server.start(listener))
     address = f"TCPIP0::127.0.0.1::{listener.getsockname()[1]}::SOCKET"
