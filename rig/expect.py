@@ -22,6 +22,7 @@ STEP_OF = {
     "link": Step.LINK,
     "traffic": Step.THROUGHPUT,
     "power": Step.POWER_PROFILE,
+    "soak": Step.SOAK,
 }
 """First word of a measurement's name to the step that takes it."""
 
@@ -107,6 +108,17 @@ def _derived(parts: Parts, plan: PlanFile) -> Iterable[tuple[str, Expected]]:
     yield "pcie.functions", "how many functions a card shows depends on its firmware (NPAR, SR-IOV)"
     yield "pcie.driver", _one_of(card.drivers, f"Linux driver of the {card.model}")
     yield from _ethernet(parts, plan)
+    yield from _soak(plan)
+
+
+def _soak(plan: PlanFile) -> Iterable[tuple[str, Expected]]:
+    """Limits of what the plan repeats; those of a step that it does not name are dropped."""
+    for what, due in plan.soak.due().items():
+        if due:
+            yield f"soak.{what}.failures", Limit(why="a good joint holds every time", high=0)
+    for end in ("endpoint", "root"):
+        why = "no uncorrectable error is normal on a healthy link"
+        yield f"soak.aer.{end}.uncorrectable", Limit(why=why, high=0)
 
 
 def _pcie_link(parts: Parts) -> Iterable[tuple[str, Expected]]:

@@ -49,6 +49,20 @@ def test_only_planned_steps_and_due_names_are_expected():
     assert set(expected[Step.POWER_PROFILE]) == {"power.idle.total_w"}
 
 
+def test_a_soak_is_only_where_a_plan_names_it_and_has_limits_for_what_it_repeats():
+    assert "soak" not in plan().steps
+    asked = plan(steps=["enumeration", "soak"], soak={"retrains": 5})
+    expected = expectation(parts(), asked)[Step.SOAK]
+    ends = {f"soak.aer.{end}.uncorrectable" for end in ("endpoint", "root")}
+    assert set(expected) == {"soak.retrain.failures", *ends}
+    assert expected["soak.retrain.failures"].high == 0
+
+
+def test_a_soak_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="retrains: N"):
+        plan(steps=["soak"])
+
+
 def test_every_pair_of_the_bare_board_check_has_a_limit_on_every_design():
     for design in LIBRARY.designs():
         here = parts(design)

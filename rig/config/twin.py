@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from rig.config.yamlfile import Name, Section, load
 
@@ -22,8 +22,19 @@ class Joint(Section):
     """One fault in the soldering; what is not named is good."""
 
     pins: Annotated[list[PinName], Field(min_length=1, max_length=2)]
-    state: Literal["open", "resistive", "bridge"]
+    state: Literal["open", "resistive", "bridge", "intermittent"]
+    """`intermittent`: good on the bare board, and open in some trainings of the link, drawn anew for each."""
     ohm: Annotated[float, Field(ge=0)] | None = None
+    probability: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of an intermittent joint: how often it is open."""
+
+    @model_validator(mode="after")
+    def _what_goes_together(self) -> Joint:
+        if (self.probability is None) is (self.state == "intermittent"):
+            raise ValueError("an intermittent joint, and no other, needs a probability (of being open in one training)")
+        if self.state == "intermittent" and self.ohm is not None:
+            raise ValueError("an intermittent joint is good or open: it takes no ohm")
+        return self
 
 
 class TwinAdapter(Section):

@@ -19,8 +19,9 @@ SURE = 0.97
 """What must follow as far as anybody knows: no reset, no clock pair, no lane 0, no strap: not in lspci."""
 ONE_CLOCK_LEG = 0.85
 """The rest: one leg of REFCLK carries a clock that errs at every width."""
-CARD_RESET_LOW = 0.5
-"""The card's own PERST# pin tied low on a board that takes PERST# elsewhere (revA, A14): nobody has tried."""
+CARD_RESET_LOW = 0.9
+"""The card's own PERST# pin tied low on a board that takes PERST# elsewhere (revA, A14): four later layouts, two
+published modifications and the 560FLR say that it is PERST#; held low nobody has tried."""
 TAKES_HARM = 0.7
 """12 V on a pin that is not made for it."""
 NAMED = 0.2

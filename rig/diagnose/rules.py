@@ -14,6 +14,7 @@ from rig.diagnose.firmware import damaged, other_version
 from rig.diagnose.hypotheses import Hypotheses
 from rig.diagnose.interfaces import explained, not_showing
 from rig.diagnose.pcie import lost_answers
+from rig.diagnose.soak import intermittent
 from rig.model import Cause, Verdict
 
 _ROUTE_ACTION = {
@@ -70,6 +71,21 @@ def _rail(case: Case) -> Iterator[Cause]:
             evidence=tuple(map(shown, found)),
             action="measure at the riser: leads, remote sense, set point of the supply",
         )
+
+
+def _aux(case: Case) -> Iterator[Cause]:
+    """Only a learned envelope says what aux current is due: no card's maker does."""
+    for j in case.bad("rail.3v3.current_a"):
+        least = [b for b in (j.limit.low, j.limit.marginal_low) if b is not None] if j.limit else []
+        if isinstance(j.measurement.value, float) and least and j.measurement.value < max(least):
+            pins = tuple(p.name for p in case.board.adapter.pins.values() if p.function == "3V3AUX")
+            yield Cause(
+                "no 3.3 V aux at the card",
+                pins,
+                (shown(j),),
+                f"reflow {' '.join(pins)} (top side); look at the jumper in its line, where the layout has one (revA: "
+                "JP1); most cards run without it, wake on LAN does not",
+            )
 
 
 def _recovery(case: Case) -> Iterator[Cause]:
@@ -169,9 +185,11 @@ def _unexplained(case: Case) -> Cause:
 
 RULES: Sequence[Rule] = (
     _rail,
+    _aux,
     damaged,
     _recovery,
     lost_answers,
+    intermittent,
     _burn,
     not_showing,
     _firmware,

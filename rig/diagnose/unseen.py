@@ -61,14 +61,8 @@ def of_bridge(on: Setup, pair: Pair) -> Unseen | None:
         return Unseen("no fault: the connector's key lies between them, 3 mm apart", "none needed")
     if board.joined(a, b):
         return Unseen(f"no fault: both are {board.net_of(a)}", "none needed")
-    signs = signs_of(on, Fault(bridges=frozenset([pair])))
-    if signs == GOOD:
-        return _harmless(board, pair, meter)
-    if _only_card_reset(board, pair):
-        return Unseen(
-            "PERST# does not go through this pin here: nobody has tried whether a card minds it held low", meter
-        )
-    return None
+    is_seen = signs_of(on, Fault(bridges=frozenset([pair]))) != GOOD
+    return None if is_seen else _harmless(board, pair, meter)
 
 
 def _harmless(board: Board, pair: Pair, meter: str) -> Unseen:
@@ -82,12 +76,6 @@ def _harmless(board: Board, pair: Pair, meter: str) -> Unseen:
     if "12V" in nets:
         return Unseen(f"12 V on a pin that takes it ({names})", meter)
     return Unseen(f"{names}: {_SIDEBAND}", meter)
-
-
-def _only_card_reset(board: Board, pair: Pair) -> bool:
-    """The card's PERST# pin to ground, on a board that takes PERST# elsewhere."""
-    nets = {board.net_of(pin) for pin in pair}
-    return "GND" in nets and "PERST#" not in nets and any(board.pin(pin).function == "PERST#" for pin in pair)
 
 
 def _supply(board: Board) -> int:

@@ -12,13 +12,15 @@ _SHORT, _LONG = 4, 9
 
 
 def value_text(row: Row) -> str:
-    """The value without its unit, or that it was not obtained."""
+    """The value without its unit, with the bound of the instrument's own error; or that it was not obtained."""
     if row.number is None:
         return row.text if row.text is not None else "not obtained"
     divisor, _ = scale(row)
     short = digits(row.number / divisor)
     alike = any(b is not None and b != row.number and digits(b / divisor) == short for b in _bounds(row))
-    return row.text or (digits(row.number / divisor, _LONG) if alike else short)
+    value = row.text or (digits(row.number / divisor, _LONG) if alike else short)
+    error = f" ± {digits(row.error / divisor, 2)}" if row.error else ""
+    return f"{'≥ ' if row.at_least else ''}{value}{error}"
 
 
 def unit_text(row: Row) -> str:

@@ -69,12 +69,14 @@ class Bench:
         self._inserts = self.generator("inserts")
         self._errors = self.generator("errors")
         self._loads = self.generator("loads")
+        self._joints = self.generator("joints")
         self._cards: dict[str, CardState] = {}
         self._on_bench: OnBench = Nothing()
         self._relays: Contacts = frozenset()
         self._mains = False
         self._host = Host(twin.host.slot, twin.host.aer)
         self._link = NO_LINK
+        self._trained: tuple[OnBench, Host, int] | None = None
         faults = faults or Faults(twin.faults, clock)
         partner_bps = twin.host.partner_bps
         self._nic = Nic(addresses, lambda: 0.0 if faults.active("partner", "dead") else partner_bps)
@@ -186,11 +188,19 @@ class Bench:
             return NO_LINK
         if self._machine.state == "off":
             return Link(0, 0, why="the host is off")
+        self._train_anew(there)
         generation, lanes = link_of(there.state.card)
         slot = self._twin.host.slot
         link = there.link(min(generation, slot.gen, self._host.target), min(lanes, slot.lanes, there.lanes))
         silent = link.width and not self._host.answers(there.state)
         return Link(0, 0, why="the card's firmware has no PCIe") if silent else link
+
+    def _train_anew(self, there: Slotted) -> None:
+        """Intermittent joints are drawn once a training: after a boot, and when the host sets Retrain Link."""
+        now = (there, self._host, self._host.trainings)
+        if now != self._trained:
+            self._host.lose_lanes(there.train_anew(self._joints))
+            self._trained = now
 
     def _activity(self, state: CardState) -> Activity:
         running, clock = bool(self._link.width), self._machine.state != "off"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rig.config.twin import Joint
 from rig.errors import UsageError
@@ -18,6 +18,10 @@ SHORT_OHM = 500.0
 """A bridge below this upsets a logic or lane pin; above it the pin does not notice."""
 
 
+SUPPLIES = ("+12V", "3V3AUX", "GND")
+"""Their joints are part of the supply circuit, which stays as it is while a unit is in."""
+
+
 class Soldered:
     """One adapter as it lies on the bench; UsageError when a named joint cannot be on this layout."""
 
@@ -25,6 +29,8 @@ class Soldered:
         self.board = board
         self._joint_ohm: dict[str, float] = {}
         self.bridges: list[tuple[str, str, float]] = []
+        self.intermittent: dict[str, float] = {}
+        """Pin to the share of trainings in which its joint is open."""
         for joint in joints:
             _check(board, joint)
             self._take(joint)
@@ -34,9 +40,18 @@ class Soldered:
             first, second = joint.pins
             self.bridges.append((first, second, BRIDGE_OHM if joint.ohm is None else joint.ohm))
             return
+        if joint.probability is not None:
+            self.intermittent |= dict.fromkeys(joint.pins, joint.probability)
+            return
         poor = POOR_JOINT_OHM if joint.ohm is None else joint.ohm
         for pin in joint.pins:
             self._joint_ohm[pin] = math.inf if joint.state == "open" else poor
+
+    def parted(self, pins: Collection[str]) -> Soldered:
+        """The same board while these joints are open too."""
+        other = Soldered(self.board)
+        other.bridges, other._joint_ohm = self.bridges, {**self._joint_ohm, **dict.fromkeys(pins, math.inf)}
+        return other
 
     def joint_ohm(self, pin: str) -> float:
         """Between the connector's contact and the board's copper; `inf` when open."""
@@ -76,6 +91,8 @@ def copper(board: Board, point: str) -> str:
 def _check(board: Board, joint: Joint) -> None:
     for pin in joint.pins:
         board.pin(pin)
+        if joint.state == "intermittent" and board.pin(pin).function in SUPPLIES:
+            raise UsageError(f"{pin} carries {board.pin(pin).function}: an intermittent supply joint is not built")
     if joint.state == "bridge" and not (len(joint.pins) == 2 and board.can_bridge(*joint.pins)):
         raise UsageError(
             f"{board.adapter.design}: a bridge joins two neighbours of one row such as A4 and A5 "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from rig.config.twin import TwinSlot
-from rig.model import Card
+from rig.model import Card, Pin
 from rig.twin import eeprom
 from rig.twin.link import HOST_TO_CARD, Link
 from rig.twin.pci import CORRECTABLE_BITS, ConfigSpace, vpd
@@ -70,6 +70,8 @@ class Host:
         self._spaces: list[ConfigSpace] = []
         self.target: int = slot.gen
         """Generation the port may train at; a host lowers it in Link Control 2 and retrains."""
+        self.trainings = 0
+        """How often a host has set Retrain Link."""
 
     def answers(self, state: CardState) -> bool:
         """Whether the card's firmware talks PCIe at all."""
@@ -99,6 +101,12 @@ class Host:
             self._count(ends[1], {"Timeout": late})
             if link.generation >= 3:
                 self._space(ends[0]).lane_error(pair.lane)
+
+    def lose_lanes(self, pins: Iterable[Pin]) -> None:
+        """Lanes of a link that was up drop out: the end that received them names them in LaneErrStat (8 GT/s)."""
+        if self._spaces and self.port.read("<H", self.port.express_at + 0x12) & 0xF >= 3:
+            for pin in pins:
+                self._space("card" if pin.direction == HOST_TO_CARD else "port").lane_error(pin.lane or 0)
 
     def write(self, function: int | None, config: bytes) -> None:
         """A host's new contents of a config file: the bytes that differ are its writes.
@@ -164,6 +172,7 @@ class Host:
         asked = self.port.read("<H", control)
         if asked & 0x0020:
             self.port.put("<H", control, asked & ~0x0020)
+            self.trainings += 1
             self.target = min(max(self.port.read("<H", self.port.express_at + 0x30) & 0xF, 1), self._slot.gen)
 
 

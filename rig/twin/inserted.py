@@ -12,7 +12,7 @@ from rig.errors import UsageError
 from rig.model import AdapterUnit, Pin
 from rig.twin.board import Soldered, contact, copper, lane_ohm
 from rig.twin.circuit import Circuit, Load
-from rig.twin.link import Link, blocked, train
+from rig.twin.link import DEAD_OHM, Link, blocked, train
 from rig.twin.network import Resistor, reached, resistance_ohm
 from rig.twin.power import NOISE_PART, Activity, CardPower, aux_a
 from rig.twin.silicon import CardState
@@ -121,6 +121,7 @@ class Slotted:
         self._power, self._rng = power, rng
         self._bulk = Load(BULK_F, start_v=7.0, full_v=9.5)
         self._aux = Load(AUX_F, start_v=1.5, full_v=2.9)
+        self._contacts = board
         self._ohm = lane_ohm(board)
         self._blocked = blocked(board, state.card)
         self.circuit = self._wire()
@@ -166,6 +167,17 @@ class Slotted:
         if self._blocked:
             return Link(0, 0, why=self._blocked)
         return train(self._ohm, generation, lanes)
+
+    def train_anew(self, rng: np.random.Generator) -> list[Pin]:
+        """Draw what the intermittent joints do in this training; the lane pins that have just parted."""
+        flaky = self.board.intermittent
+        if not flaky:
+            return []
+        parted = [pin for pin, p in flaky.items() if rng.random() < p]
+        before, self._contacts = self._contacts, self.board.parted(parted)
+        self._ohm, self._blocked = lane_ohm(self._contacts), blocked(self._contacts, self.state.card)
+        pins = (self.board.board.pin(name) for name in parted if before.joint_ohm(name) < DEAD_OHM)
+        return [pin for pin in pins if pin.lane is not None]
 
     def harm(self, volts: Mapping[str, float]) -> bool:
         """Break every input that sees more than it takes; True when one broke just now."""

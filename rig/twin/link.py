@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.model import Card
-from rig.twin.board import SHORT_OHM, Soldered, contact
+from rig.twin.board import SHORT_OHM, Soldered, contact, copper
 from rig.twin.network import resistance_ohm
 
 DEAD_OHM = 1000.0
@@ -93,6 +93,11 @@ def _clock_fault(soldered: Soldered) -> str:
 def _reset_fault(soldered: Soldered, card: Card) -> str:
     if _to(soldered, "PERST#", "GND", from_copper=True) < SHORT_OHM:
         return "PERST# is held low by a bridge to ground"
+    for pin in soldered.board.adapter.pins.values():
+        # the card takes PERST# here whether or not this layout feeds it: floating it rises by itself, grounded never
+        pad, ground = copper(soldered.board, pin.name), soldered.node("GND")
+        if pin.function == "PERST#" and resistance_ohm(soldered.solder(), pad, ground) < SHORT_OHM:
+            return f"the card's PERST# pin {pin.name} is held low by a bridge to ground"
     pins = [p for p, need in card.needs.items() if need == "PERST#"] or ["A1", "A14"]
     if not any(_to(soldered, p, "PERST#") < RESET_OHM for p in pins):
         return f"PERST# does not arrive at {' or '.join(pins)}"

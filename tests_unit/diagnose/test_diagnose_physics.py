@@ -103,11 +103,16 @@ def test_an_open_joint_that_shows_nothing_has_a_reason_and_a_check(pin, says):
         (("A21", "A22"), "both are GND"),
         (("A4", "A5"), "NCSI_CLK"),
         (("B9", "B10"), "holds a pin of the card high"),
-        (("A13", "A14"), "nobody has tried"),
     ],
 )
 def test_a_bridge_that_shows_nothing_has_a_reason_and_a_check(pair, says):
     assert says in str(of_bridge(on(), pair))
+
+
+@pytest.mark.parametrize("pair", [("A13", "A14"), ("A14", "A15")])
+def test_the_cards_reset_pin_to_ground_keeps_it_silent_where_the_layout_feeds_another(pair):
+    assert of_bridge(on(), pair) is None
+    assert bridged(*pair).absent > 0.8
 
 
 @pytest.mark.parametrize("pin", ["A1", "A16", "A35"])

@@ -142,6 +142,17 @@ def test_causes_come_with_pins_by_side_and_an_action(tmp_path: Path) -> None:
     assert "reflow them" in text and "likelihood 80" in text
 
 
+def test_a_soak_says_how_often_it_may_fail_all_the_same(tmp_path: Path) -> None:
+    counts = {"trials": 200, "failures": 0}
+    rows = [row("soak", f"soak.power_cycle.{name}", n, "1") for name, n in counts.items()]
+    write_run(tmp_path / "a", [*rows, row("soak", "soak.traffic.failures", None, "1", "NOT_RUN")])
+    write_run(tmp_path / "b", [row("link", "x", 1)])
+    text = page(tmp_path)
+    assert text.count("0 of 200, below 1.5 % at 95 %") == 1
+    assert "<b>power cycle</b>" in text and "<b>traffic</b>" not in text
+    assert "Soak</h3>" in section(text, "run-1") and "Soak</h3>" not in section(text, "run-2")
+
+
 def test_a_huge_console_and_evidence_make_a_small_page(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a", [row("link", "x", 1, evidence="evidence/big.txt")], evidence={"big.txt": "start\n"})
     for file in (run / "console.log", run / "evidence" / "big.txt"):

@@ -16,6 +16,11 @@ def shown(value: object, unit: str, **limit: object) -> str:
     return f"{value_text(found)} {unit_text(found)} [{limit_text(found)}]"
 
 
+def test_a_value_has_the_error_of_its_instrument_and_a_bound_says_that_it_is_one() -> None:
+    assert shown(6.2, "W", error=0.084) == "6.2 ± 0.084 W []"
+    assert shown(2400.0, "Ohm", at_least=True) == "≥ 2\u202f400 Ω []"
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "limit", "text"),
     [

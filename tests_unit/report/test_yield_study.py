@@ -179,8 +179,8 @@ def test_time_goes_to_steps_to_the_rest_of_a_run_and_between_runs(tmp_path: Path
 def test_soaks_of_several_units_add_up_to_one_bound(tmp_path: Path) -> None:
     for n in range(2):
         rows = [
-            row("enumeration", "soak.retrain.trials", 100, "1"),
-            row("enumeration", "soak.retrain.failures", 0, "1"),
+            row("soak", "soak.retrain.trials", 100, "1"),
+            row("soak", "soak.retrain.failures", 0, "1"),
         ]
         attempt(tmp_path, f"A-{n}", 100.0 * n, rows=rows)
     assert [(s.what, s.units, s.bound) for s in only(tmp_path).soaks] == [

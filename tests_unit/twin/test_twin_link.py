@@ -102,8 +102,10 @@ def test_a_reset_that_does_not_arrive_or_is_held_keeps_the_card_silent(design, j
     assert (link["width"], "PERST#" in str(link["why"])) == (0, True)
 
 
-def test_on_rev_a_with_default_jumpers_a14_does_not_matter():
-    assert running(joints=[joint("A14"), bridge("A13", "A14")]).link["width"] == 8
+def test_on_rev_a_with_default_jumpers_a14_may_float_but_not_be_grounded():
+    assert running(joints=[joint("A14")]).link["width"] == 8
+    for pins in (("A13", "A14"), ("A14", "A15")):
+        assert "PERST# pin A14 is held low" in str(running(joints=[bridge(*pins)]).link["why"])
 
 
 def test_a_560flr_on_rev_a_needs_its_reset_at_a14():

@@ -11,7 +11,7 @@ from rig.report.rework import Entry
 from rig.report.schema import CausePart
 from rig.report.summary import Outcome, outcomes
 
-BOARD_STEPS = frozenset({Step.SHORT_CHECK, Step.FIRST_POWER, Step.ENUMERATION})
+BOARD_STEPS = frozenset({Step.SHORT_CHECK, Step.FIRST_POWER, Step.ENUMERATION, Step.SOAK})
 """A run that has none of them (firmware alone) says nothing of the board."""
 JUDGED = GREEN | {Verdict.FAIL}
 """ERROR is the bench's, NOT_RUN is unknown: neither counts for or against a unit."""

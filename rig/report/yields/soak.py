@@ -42,6 +42,11 @@ def soaks(kind: Kind) -> tuple[Soak, ...]:
     )
 
 
+def told(run: RunLog) -> tuple[tuple[str, str], ...]:
+    """What one run repeated, and how often that failed, with the bound."""
+    return tuple((what.replace("_", " "), bound_sentence(failures, trials)) for what, failures, trials in _of_run(run))
+
+
 def _of_run(run: RunLog) -> Iterable[tuple[str, int, int]]:
     rows = {r.name: r.number for r in run.rows if r.name.startswith(_PREFIX) and r.number is not None}
     for name, trials in rows.items():
