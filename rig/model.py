@@ -35,6 +35,8 @@ class Step(enum.StrEnum):
     LINK = "link"
     THROUGHPUT = "throughput"
     POWER_PROFILE = "power_profile"
+    SOAK = "soak"
+    """Only where a plan names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,20 @@
 """The journal of a batch: append-only, on disk before anybody is told.
 
-A batch folder holds `batch.json`, one folder per run and, once it ended, `batch_stop.json`. A run folder holds
+A batch folder holds `batch.json`, one folder per run, `resumes.jsonl` where it was gone on with, and, once it ended,
+`batch_stop.json`. A run folder holds
 `run.json` (start), `judged.jsonl`, `events.jsonl`, `power.jsonl`, `evidence/`, `firmware/`, and `stop.json`.
 A run without a stop record crashed, and every reader says so. Times are wall clock seconds and ISO 8601 in UTC.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +54,8 @@ class Start:
     versions: Mapping[str, str]
     instruments: Mapping[str, Mapping[str, str]]
     hashes: Mapping[str, str]
+    steps: tuple[str, ...] = ()
+    """Steps that were asked for; empty: all of the plan."""
 
 
 class RunRecord:
@@ -107,14 +112,18 @@ class RunRecord:
 
 
 class BatchRecord:
-    """The folder of a batch, and its own start and stop."""
+    """The folder of a batch, its own start and stop, and every time it was gone on with."""
 
-    def __init__(self, folder: Path, row: Mapping[str, object]) -> None:
+    def __init__(self, folder: Path, row: Mapping[str, object], *, resumed: bool = False) -> None:
         self.folder = folder
-        _write_json(
-            folder / "batch.json",
-            {"schema": SCHEMA, "started": iso(time.time()), "started_s": time.time(), **row},
-        )
+        stop = folder / "batch_stop.json"
+        if not resumed:
+            now = time.time()
+            _write_json(folder / "batch.json", {"schema": SCHEMA, "started": iso(now), "started_s": now, **row})
+        else:
+            # how it had ended is kept; the stop record itself would say of a batch that runs that it ended
+            _append(folder / "resumes.jsonl", [{"resumed_s": time.time(), **row, "stopped": _read_json(stop)}])
+        stop.unlink(missing_ok=True)
 
     def run(self, start: Start) -> RunRecord:
         """Open the journal of the next run."""
@@ -145,6 +154,19 @@ def batch_folder(out: Path | None, results: Path, name: str) -> tuple[Path, str]
             f"{folder}: results cannot be written there: {e.strerror}; name another folder with --out"
         ) from e
     return folder, batch_id
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Nobody else writes the batch in `folder` meanwhile; UsageError when somebody does. Dies with the process."""
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(f"{folder}: another rig is at work on this batch; wait until it ends") from None
+    finally:
+        os.close(descriptor)
 
 
 def append_rework(file: Path, row: Mapping[str, object]) -> None:
@@ -193,6 +215,15 @@ def write_whole(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
+def sync_folder(folder: Path) -> None:
+    """Put names on disk: after a power cut a file is there only if its folder was; OSError when it cannot be."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _start_row(start: Start) -> dict[str, object]:
     unit = unit_row(start.unit)
     return {
@@ -207,6 +238,7 @@ def _start_row(start: Start) -> dict[str, object]:
         "versions": dict(start.versions),
         "instruments": {k: dict(v) for k, v in start.instruments.items()},
         "hashes": dict(start.hashes),
+        "steps": list(start.steps),
     }
 
 
@@ -234,6 +266,7 @@ def _judged_row(step: Step, attempt: int, j: Judged) -> dict[str, object]:
 def _new_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True)
+        sync_folder(folder.parent)
     except OSError as e:
         raise BenchError(f"{folder}: the run's folder cannot be made: {e.strerror}") from e
     return folder
@@ -263,6 +296,7 @@ def _write_json(path: Path, row: Mapping[str, object]) -> None:
     text = json.dumps(row, indent=1, allow_nan=False)
     try:
         write_whole(path, text.encode())
+        sync_folder(path.parent)
     except OSError as e:
         raise BenchError(f"{path}: the journal cannot be written: {e.strerror}; free the disk, then run again") from e
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from rig.errors import BenchError, UsageError
 from rig.model import AdapterUnit, CardUnit, Unit
-from rig.record import iso, safe_name, unit_row, write_whole
+from rig.record import iso, safe_name, sync_folder, unit_row, write_whole
 
 SCHEMA = 1
 FLASH, INI, QUERY, VPD, MANIFEST = "flash.bin", "config.ini", "query.txt", "vpd.bin", "backup.json"
@@ -259,7 +259,7 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.exists():
             raise BenchError(f"{folder}: is there already, and a backup is never overwritten; try again in a second")
         fresh.rename(folder)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
     except OSError as e:
         raise BenchError(f"{folder}: the backup cannot be written: {e.strerror}; free the disk, then run again") from e
     finally:
@@ -268,13 +268,4 @@ def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _write_synced(path: Path, data: bytes) -> None:
     write_whole(path, data)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A name is on disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

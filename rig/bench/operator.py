@@ -22,7 +22,11 @@ from rig.ports import CablePort, OperatorPort, ProbePort
 
 HTTP_S = (2.0, 10.0)
 SAID_MAX = 500
-ALL_OFF = "all power is off; wait until the standby LED of the mainboard is out"
+ALL_OFF = (
+    "safe to touch once the standby LED of the mainboard is out: the outputs are off and were read back, the host's "
+    "mains are off, its discharge time is over"
+)
+"""Said only after the strategy's way to off, which raises where it cannot prove it."""
 
 
 @target_factory.reg_driver
@@ -116,10 +120,15 @@ def _adapter(unit: Unit) -> dict[str, Any]:
 @target_factory.reg_driver
 @attr.s(eq=False)
 class OperatorTerminalDriver(Driver, OperatorPort, ProbePort, CablePort):
-    """A person, told what to do at a terminal; DeadlineError when nobody presses Enter in `patience_s`."""
+    """A person, told what to do at a terminal; DeadlineError when nobody presses Enter in `patience_s`.
+
+    `scanner`: what was put in is answered by a scan of its label instead of Enter, so that nobody needs the keyboard
+    between units, and a unit that was mistaken for another is not tested.
+    """
 
     bindings = {"terminal": OperatorTerminal}
     patience_s = attr.ib(default=3600.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
+    scanner = attr.ib(default=False, validator=attr.validators.instance_of(bool))
 
     def __attrs_post_init__(self):
         super().__attrs_post_init__()
@@ -129,9 +138,15 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort, CablePort):
         """Ask for the unit in the slot, or (bare) its adapter alone on the probe fixture."""
         adapter = f"adapter {unit.adapter.serial} ({unit.adapter.design})"
         if bare:
-            self._ask(f"put {adapter}, without a card, on the probe fixture")
+            self._put_in(
+                unit.adapter.serial,
+                ALL_OFF,
+                "take out whatever is in the slot",
+                f"put {adapter}, without a card, on the probe fixture",
+            )
         else:
-            self._ask(
+            self._put_in(
+                unit.adapter.serial,
                 ALL_OFF,
                 f"put {adapter} with card {unit.card.serial} ({unit.card.model}) into the slot",
                 "put a cable into every port",
@@ -139,11 +154,22 @@ class OperatorTerminalDriver(Driver, OperatorPort, ProbePort, CablePort):
 
     def insert_adapter(self, unit: Unit) -> None:
         """Ask for the adapter in the slot without its card."""
-        self._ask(
+        self._put_in(
+            unit.adapter.serial,
             ALL_OFF,
             f"put adapter {unit.adapter.serial} ({unit.adapter.design}) into the slot WITHOUT a card: "
             "what the host draws alone is measured",
         )
+
+    def _put_in(self, serial: str, *todo: str) -> None:
+        """Ask for a unit, until it is there: Enter, or with a scanner the adapter's own label."""
+        if not self.scanner:
+            self._ask(*todo)
+            return
+        end = f"then scan the label of adapter {printable(serial)}: "
+        asked = todo
+        while (scanned := self._ask(*asked, end=end)) != serial:
+            asked = (f"{scanned!r} is not adapter {serial}", *todo)
 
     def plug(self, port: int, *, plugged: bool) -> None:
         """Ask for the cable of a port in or out; the host stays on."""

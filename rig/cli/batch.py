@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from rig.cli.shared import BENCH, EXIT_CANCELLED, EXIT_FAIL, FILE, FOLDER, exit_code, guarded, printable
+from rig.errors import UsageError
+
+OUT = "--out"
+"""`--resume` without a folder."""
 
 if TYPE_CHECKING:
     from rig.plugin.session import Result
@@ -22,6 +26,16 @@ if TYPE_CHECKING:
 @click.option("--out", type=FOLDER, help="Folder for the results [default: results/DATE/TIME-NAME].")
 @click.option("--twin", type=FILE, help="Twin file instead of the virtual bench's own.")
 @click.option("--twin-state", type=FOLDER, help="Folder in which virtual cards keep their flash from run to run.")
+@click.option(
+    "--resume", is_flag=False, flag_value=OUT, metavar="[FOLDER]",
+    help="Go on with the batch in FOLDER; without it: in --out, where there is one, else begin it.",
+)  # fmt: skip
+@click.option("--tray", type=FILE, help="CSV file of units instead of the batch's own.")
+@click.option("--scan", is_flag=True, help="Ask for the serials of the tray, a line each, as a scanner types them.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="SERIAL", help="This unit alone, by adapter or card; repeatable."
+)
+@click.option("--step", "steps", multiple=True, metavar="STEP", help="This step alone; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 @guarded
 def batch(
@@ -31,17 +45,41 @@ def batch(
     out: Path | None,
     twin: Path | None,
     twin_state: Path | None,
+    resume: str | None,
+    tray: Path | None,
+    units: tuple[str, ...],
+    steps: tuple[str, ...],
     *,
+    scan: bool,
     as_json: bool,
 ) -> None:
-    """Take every unit of BATCH through the plan."""
+    """Take every unit of BATCH through the plan, or what of it is left."""
+    from rig.cli.scan import scan as scanned
+    from rig.plugin.choice import Choice
     from rig.plugin.order import make
     from rig.plugin.session import run_order
 
-    order = make(batch, bench, plan, twin, out, twin_state)
+    choice = Choice(_resumed(resume, out), tray, scanned if scan else None, units, steps)
+    order = make(batch, bench, plan, twin, out, twin_state, choice)
     result = run_order(order)
     finish(result, virtual=order.bench.is_virtual, as_json=as_json)
     sys.exit(EXIT_CANCELLED if result.cancelled else exit_code(result.verdicts()))
+
+
+def _resumed(asked: str | None, out: Path | None) -> Path | None:
+    """The folder of the batch to go on with; None: one begins."""
+    from rig.plugin.standing import holds_batch
+
+    if asked is None:
+        return None
+    if asked != OUT:
+        if out is not None and out != Path(asked):
+            raise UsageError(f"--resume {asked} and --out {out}: a batch is gone on with where it is")
+        return Path(asked)
+    if out is None:
+        raise UsageError("--resume: name the folder of the batch, here or with --out")
+    # the same call after every power cut: it begins, or goes on
+    return out if holds_batch(out) else None
 
 
 def finish(result: Result, *, virtual: bool, as_json: bool | None) -> None:

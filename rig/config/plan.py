@@ -166,9 +166,47 @@ class PowerProfile(Section):
         return self
 
 
+class Soak(Section):
+    """What is done again and again to find a joint that fails now and then; nothing, unless the plan says how often."""
+
+    retrains: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Link retrains by the port above the slot; the host stays up."""
+    power_cycles: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Cold boots, all power off between them; never more than this."""
+    traffic_s: NotNegative = 0.0
+    """iperf3 both ways at once, on each cabled port one after another."""
+    traffic_run_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    """One trial of the traffic."""
+    stop_at: Annotated[int, Field(ge=1)] | None = None
+    """So many failures end the soak; null: it goes on to its end."""
+    correctable_per_trial: Annotated[int, Field(ge=0)] = 10
+    """A trial with more correctable errors than this, at either end, failed."""
+    settle_s: NotNegative = 0.2
+    """After a retrain the link carries for so long before its errors are read."""
+    retrain_deadline_s: Positive = 5.0
+    """A link that is not up again by then is lost."""
+    boot_deadline_s: Positive = 300.0
+    """A boot that took longer failed."""
+    off_s: NotNegative = 10.0
+    """How long everything stays off in a power cycle."""
+
+    def due(self) -> dict[str, float]:
+        """What is repeated (first word of its rows) to how often or how long."""
+        return {"traffic": self.traffic_s, "retrain": self.retrains, "power_cycle": self.power_cycles}
+
+
+class Retry(Section):
+    """Whether a unit is taken through the plan again by itself; never after a trip or a failed short check."""
+
+    attempts: Annotated[int, Field(ge=0, le=10)] = 0
+    """How often at most, beyond the first time."""
+    on: Annotated[list[Literal["ERROR", "FAIL", "NOT_RUN"]], Field(min_length=1)] = ["ERROR"]
+    """After which verdicts; every attempt is kept, and the first judged one decides the first-pass yield."""
+
+
 class PlanFile(Section):
     name: str
-    steps: Annotated[list[str], Field(min_length=1)] = [str(s) for s in Step]
+    steps: Annotated[list[str], Field(min_length=1)] = [str(s) for s in Step if s is not Step.SOAK]
     short_check: ShortCheck = ShortCheck()
     first_power: FirstPower = FirstPower()
     enumeration: Enumeration = Enumeration()
@@ -176,8 +214,10 @@ class PlanFile(Section):
     link: LinkStep = LinkStep()
     throughput: Throughput = Throughput()
     power_profile: PowerProfile = PowerProfile()
+    soak: Soak = Soak()
     envelope: Annotated[str, StringConstraints(min_length=1)] | None = None
     """File of learned envelopes (`rig envelope`), relative to the plan file; its limits join the others."""
+    retry: Retry = Retry()
     limits: dict[str, LimitSection] = {}
 
     @field_validator("steps")
@@ -189,6 +229,12 @@ class PlanFile(Section):
         if steps != [s for s in known if s in steps]:
             raise ValueError(f"steps must be in the order {', '.join(known)}, each once")
         return steps
+
+    @model_validator(mode="after")
+    def _soak_has_something_to_do(self) -> PlanFile:
+        if Step.SOAK in self.steps and not any(self.soak.due().values()):
+            raise ValueError("the step soak needs a number: soak: {retrains: N, power_cycles: N, traffic_s: S}")
+        return self
 
     def model_limits(self) -> dict[str, Limit]:
         return {name: section.to_limit() for name, section in self.limits.items()}

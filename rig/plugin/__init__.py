@@ -13,7 +13,8 @@ import pytest
 
 from rig.errors import RigError, UsageError
 from rig.plugin.campaign import Campaign
-from rig.plugin.order import Order, make
+from rig.plugin.choice import Choice
+from rig.plugin.order import Insert, Order, make
 from rig.plugin.progress import Progress
 from rig.plugin.unitrun import Failed, NotTaken, UnitRun
 
@@ -31,6 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rig-twin", type=Path, help="twin file instead of the bench's own")
     group.addoption("--rig-twin-state", type=Path, help="folder in which the twin's cards keep their flash")
     group.addoption("--rig-out", type=Path, help="folder for this batch's results")
+    group.addoption("--rig-resume", type=Path, help="folder of a batch to go on with")
+    group.addoption("--rig-tray", type=Path, help="CSV file of units instead of the batch's own")
+    group.addoption("--rig-unit", action="append", default=[], help="serial: take this unit alone; may be repeated")
+    group.addoption("--rig-step", action="append", default=[], help="take this step alone; may be repeated")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
             option.rig_twin,
             option.rig_out,
             option.rig_twin_state,
+            Choice(option.rig_resume, option.rig_tray, None, tuple(option.rig_unit), tuple(option.rig_step)),
         )
     except UsageError as e:
         raise pytest.UsageError(str(e)) from e
@@ -59,8 +65,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     order = metafunc.config.stash.get(ORDER, None)
     if "unit_run" in metafunc.fixturenames and order is not None:
-        ids = [f"{n}-{u.adapter.serial}-{u.card.serial}" for n, u in enumerate(order.units, 1)]
-        metafunc.parametrize("unit_run", range(len(order.units)), ids=ids, indirect=True, scope="session")
+        inserts = order.inserts
+        ids = [_id(order, insert) for insert in inserts]
+        metafunc.parametrize("unit_run", range(len(inserts)), ids=ids, indirect=True, scope="session")
+
+
+def _id(order: Order, insert: Insert) -> str:
+    unit = order.units[insert.unit]
+    again = f"-retry{insert.again}" if insert.again else ""
+    return f"{insert.unit + 1}-{unit.adapter.serial}-{unit.card.serial}{again}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,7 +86,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
     if order is None:
         return
-    steps = order.plan.steps
+    # without an insert pytest leaves each test once, with nothing to take
+    steps = order.steps if order.inserts else ()
     kept = [i for i in hil if _step(i) in steps]
     kept.sort(key=lambda i: (_insert(i), steps.index(_step(i))))
     config.hook.pytest_deselected(items=[i for i in items if i not in kept])
@@ -146,6 +160,8 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
 
 @pytest.fixture(scope="session")
 def unit_run(request: pytest.FixtureRequest, campaign: Campaign) -> Iterator[UnitRun]:
-    """One unit taken through the plan once."""
+    """One unit taken through the plan once; a retry that nothing calls for is a skip."""
+    if (why := campaign.not_due(request.param)) is not None:
+        pytest.skip(why)
     with campaign.unit(request.param) as run:
         yield run

@@ -22,6 +22,8 @@ from rig.netlist import Board, probe_pairs
 from rig.plugin import firmware
 from rig.plugin.aftermath import attend
 from rig.plugin.order import Order
+from rig.plugin.past import Past
+from rig.plugin.standing import key
 from rig.plugin.twin_process import TwinProcess
 from rig.plugin.unitrun import Outcome, UnitRun
 from rig.plugin.workshop import Workshop
@@ -50,9 +52,11 @@ class Campaign:
         self.not_opened: RigError | None = None
         """Why the bench could not be opened at all."""
         self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
-        self._journal = record.BatchRecord(self.folder, self._start_row())
-        self._stack = contextlib.ExitStack()
-        self._errors_in_a_row = 0
+        self._stack, self._lock = contextlib.ExitStack(), contextlib.ExitStack()
+        self._lock.enter_context(record.held(self.folder))
+        self._journal = self._begun()
+        self._past = Past(self.folder, virtual=order.bench.is_virtual)
+        self._errors_in_a_row: list[Unit] = []
         self._running: UnitRun | None = None
         self._measured: list[tuple[Unit, Mapping[str, float]]] = []
         self._bench: Bench | None = None
@@ -127,12 +131,15 @@ class Campaign:
             self._journal.stop(status, self.error)
             for outcome in self.outcomes:
                 pack_power(outcome.folder)
+            self._lock.close()
 
     @contextlib.contextmanager
     def unit(self, number: int) -> Iterator[UnitRun]:
-        """The order's unit `number` (from 0) taken through the plan once; its journal is closed whatever happens."""
-        unit = self.order.units[number]
-        self.tell("unit", f"{number + 1}/{len(self.order.units)} {unit}")
+        """The order's insert `number` (from 0) taken through the plan once; its journal is closed whatever happens."""
+        insert = self.order.inserts[number]
+        unit = self.order.units[insert.unit]
+        again = f", retry {insert.again}" if insert.again else ""
+        self.tell("unit", f"{insert.unit + 1}/{len(self.order.units)} {unit}{again}")
         run = UnitRun(
             self.bench,
             self.parts(unit),
@@ -142,6 +149,8 @@ class Campaign:
             self._run_journal(unit),
             self.tell,
             self.workshop,
+            self.order.asked,
+            self._past.of,
         )
         run.refuse(self.error)
         self._running = run
@@ -152,6 +161,18 @@ class Campaign:
             outcome = run.close(cancelled=self.cancelled)
             self.outcomes.append(outcome)
             self._count_errors(outcome)
+
+    def not_due(self, number: int) -> str | None:
+        """Why the order's insert `number` is not taken: a retry that nothing calls for; None: it is."""
+        insert, policy = self.order.inserts[number], self.order.plan.retry
+        if insert.again == 0:
+            return None
+        last = next((o for o in self.outcomes[-1:] if o.unit == self.order.units[insert.unit]), None)
+        if last is None:
+            return "no retry: the first try has no record"
+        if self.error or last.hands_off:
+            return f"no retry: {self.error or last.hands_off}"
+        return None if last.verdict in policy.on else f"no retry: the last attempt is {last.verdict}"
 
     def enough(self) -> str | None:
         """Ask the order whether what was measured so far decides it; the reason, kept in `stopped`."""
@@ -185,8 +206,11 @@ class Campaign:
         if outcome.error:
             with contextlib.suppress(UsageError):  # not off: the next unit meets the same failure and says it
                 self.bench.strategy.fresh_start()
-        self._errors_in_a_row = self._errors_in_a_row + 1 if outcome.error else 0
-        if self._errors_in_a_row >= _ERRORS_IN_A_ROW and self.error is None:
+        if not outcome.error:
+            self._errors_in_a_row = []
+        elif not any(key(u) == key(outcome.unit) for u in self._errors_in_a_row):
+            self._errors_in_a_row.append(outcome.unit)
+        if len(self._errors_in_a_row) >= _ERRORS_IN_A_ROW and self.error is None:
             self.error = f"the bench is out of order ({_ERRORS_IN_A_ROW} units in a row): {outcome.error}"
 
     def _run_journal(self, unit: Unit) -> record.RunRecord:
@@ -204,6 +228,7 @@ class Campaign:
             versions(),
             self._instruments(),
             order.hashes(),
+            order.asked,
         )
         return self._journal.run(start)
 
@@ -218,22 +243,26 @@ class Campaign:
             }
         }
 
+    def _begun(self) -> record.BatchRecord:
+        """The batch's start on record, or that it is gone on with, under the id that it has."""
+        then = self.order.then
+        if then is None:
+            return record.BatchRecord(self.folder, self._start_row())
+        self.batch_id = then.start.batch_id
+        left = [self.order.units[n] for n in self.order.todo or ()]
+        row = {"units": [record.unit_row(u) for u in left], "steps": list(self.order.asked), "versions": versions()}
+        return record.BatchRecord(self.folder, row, resumed=True)
+
     def _start_row(self) -> dict[str, object]:
         order = self.order
-        units = [
-            {
-                "adapter": {"design": u.adapter.design, "serial": u.adapter.serial},
-                "card": {"model": u.card.model, "serial": u.card.serial},
-            }
-            for u in order.units
-        ]
         return {
             "batch": order.batch.name,
             "batch_id": self.batch_id,
             "plan": order.plan.name,
             "bench": order.bench.name,
             "virtual": order.bench.is_virtual,
-            "units": units,
+            "units": [record.unit_row(u) for u in order.units],
+            "hashes": order.hashes(),
             **({"compare": dict(order.compare)} if order.compare else {}),
         }
 

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rig.bench.load import check_bench
-from rig.config.batch import BatchFile, load_batch
+from rig.config.batch import BatchFile, load_batch, tray_path
 from rig.config.bench import TARGET, BenchOptions
 from rig.config.envelope import EnvelopeFile, load_envelope
 from rig.config.library import Library, default_library, project_root
 from rig.config.plan import PlanFile, load_plan
 from rig.config.twin import load_twin
+from rig.config.yamlfile import load
 from rig.errors import UsageError
 from rig.model import Unit
 from rig.plugin import firmware
+from rig.plugin.choice import Choice, chosen_steps, chosen_units, refuse_unchecked
+from rig.plugin.standing import Standing, holds_batch, refuse_another, standing
+from rig.record import batch_folder
 from rig.vault import Backup
 
 Enough = Callable[[Sequence[tuple[Unit, Mapping[str, float]]]], str | None]
 """Inserts so far, each with its unit and the numbers measured, to a reason to stop, or None."""
+
+
+TRAY = "tray.csv"
+"""Units as they were scanned, in the batch's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """One time that a unit is put in."""
+
+    unit: int
+    """Its place in the order, from 0."""
+    again: int = 0
+    """The n-th retry of it, taken only where the plan's policy wants it; 0: the first try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,25 @@ class Order:
     """Asked after every insert but the last; a reason: the rest is not needed."""
     envelope: EnvelopeFile | None = None
     """What first power of each card model looked like so far, where the plan names it."""
+    todo: tuple[int, ...] | None = None
+    """Places of the units to take; None: all."""
+    asked: tuple[str, ...] = ()
+    """Steps of the plan to take; empty: all."""
+    then: Standing | None = None
+    """The batch in the folder that this goes on with; None: it begins."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Steps that are taken."""
+        return self.asked or tuple(self.plan.steps)
+
+    @property
+    def inserts(self) -> tuple[Insert, ...]:
+        """Every time a unit may be put in, in this order."""
+        # a comparison's inserts go by turns: one taken twice would shift them
+        more = 0 if self.compare else self.plan.retry.attempts
+        units = range(len(self.units)) if self.todo is None else self.todo
+        return tuple(Insert(n, again) for n in units for again in range(more + 1))
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file, by its path."""
@@ -62,13 +99,47 @@ def make(
     twin_path: Path | None = None,
     out: Path | None = None,
     twin_state: Path | None = None,
+    choice: Choice | None = None,
 ) -> Order:
     """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong."""
-    library = default_library()
-    batch, units = load_batch(batch_path, library)
+    library, choice = default_library(), choice or Choice()
+    then = None if choice.resume is None else standing(choice.resume)
+    if then is None and (choice.units or choice.steps) and out is not None and holds_batch(out):
+        then = standing(out)  # its other units are not to be forgotten
+    out = then.folder if then else out
+    tray, out = _tray(batch_path, choice, out, then)
+    batch, units = load_batch(batch_path, library, tray)
     path = given_plan or plan_path(batch_path, batch.plan)
-    files, plan = [batch_path, path], load_plan(path)
-    return order_of(library, batch, units, plan, path, bench_path, twin_path, out, twin_state, files)
+    listed = tray_path(batch_path, batch, tray)
+    files, plan = [batch_path, path, *([listed] if listed else [])], load_plan(path)
+    whole = order_of(library, batch, units, plan, path, bench_path, twin_path, out, twin_state, files)
+    return _chosen(whole, choice, then)
+
+
+def _tray(batch_path: Path, choice: Choice, out: Path | None, then: Standing | None) -> tuple[Path | None, Path | None]:
+    """The CSV file of the units, where there is one beside the batch file, and the folder of the batch."""
+    if choice.tray is not None and choice.scan is not None:
+        raise UsageError("--tray and --scan: the units of a batch come from one place")
+    if choice.tray is not None:
+        return choice.tray, out
+    if then is not None and then.was_scanned(TRAY):
+        return then.folder / TRAY, out
+    if choice.scan is None:
+        return None, out
+    batch = load(batch_path, BatchFile)
+    folder, _ = batch_folder(out, project_root() / "results", batch.name)
+    return choice.scan(batch, folder), folder
+
+
+def _chosen(whole: Order, choice: Choice, then: Standing | None) -> Order:
+    """What of the order is left, or asked for."""
+    if then is not None:
+        refuse_another(then, whole.batch.name, whole.bench.name, whole.hashes())
+    asked = chosen_steps(choice.steps, whole.plan.steps)
+    # a step that is asked for is taken of every unit, however far the unit came
+    todo = chosen_units(whole.units, choice.units, None if choice.steps else then)
+    refuse_unchecked([whole.units[n] for n in todo], asked, whole.plan.steps, then)
+    return replace(whole, todo=todo, asked=asked, then=then)
 
 
 def order_of(

@@ -11,12 +11,14 @@ import pytest
 
 from rig.config.library import project_root
 from rig.errors import BenchError
-from rig.model import Cause, Verdict
+from rig.model import AdapterUnit, CardUnit, Cause, Unit, Verdict
 from rig.plugin import CAMPAIGN, ORDER
 from rig.plugin.campaign import Campaign
 from rig.plugin.order import Order
 from rig.plugin.progress import Progress
+from rig.plugin.standing import key, standing
 from rig.plugin.unitrun import Outcome
+from rig.report.journal import RunLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class Result:
 def run_order(order: Order) -> Result:
     """Take the batch through pytest; the RigError of a bench that could not even be opened."""
     campaign = Campaign(order, Progress().tell)
+    if not order.inserts:
+        campaign.close()
+        return Result(_outcomes(order, campaign), campaign.folder, cancelled=False, error=None)
     said = io.StringIO()
     # pytest's own words are kept from the terminal: the journal and the table say it better
     with contextlib.redirect_stdout(said):
@@ -47,15 +52,35 @@ def run_order(order: Order) -> Result:
         raise campaign.not_opened
     if code == pytest.ExitCode.INTERNAL_ERROR or not (campaign.outcomes or campaign.cancelled):
         raise BenchError(f"pytest ended with {code!r} and judged nothing: {said.getvalue().strip()[-2000:]}")
-    outcomes = [*campaign.outcomes, *_not_started(order, campaign)]
-    return Result(outcomes, campaign.folder, campaign.cancelled, campaign.error, campaign.stopped)
+    return Result(_outcomes(order, campaign), campaign.folder, campaign.cancelled, campaign.error, campaign.stopped)
 
 
-def _not_started(order: Order, campaign: Campaign) -> list[Outcome]:
-    """Units that the batch never came to; they have no run of their own."""
-    why = Cause("not run", action="cancelled" if campaign.cancelled else campaign.error or "the batch ended before it")
-    left = () if campaign.stopped else order.units[len(campaign.outcomes) :]
-    return [Outcome(u, Verdict.NOT_RUN, (), (why,), None, campaign.folder) for u in left]
+def _outcomes(order: Order, campaign: Campaign) -> list[Outcome]:
+    """What every unit of the batch came to, those that others took before included; of a comparison, every insert."""
+    if order.compare is not None:
+        left = () if campaign.stopped else order.units[len(campaign.outcomes) :]
+        return [*campaign.outcomes, *(_not_started(u, campaign) for u in left)]
+    if order.then is None and not order.asked:
+        last = {key(o.unit): o for o in campaign.outcomes}
+    else:
+        last = {k: stored(run) for k, run in standing(campaign.folder).latest().items()}
+    return [last.get(key(u)) or _not_started(u, campaign) for u in order.units]
+
+
+def _not_started(unit: Unit, campaign: Campaign) -> Outcome:
+    """A unit that the batch never came to; it has no run of its own."""
+    why = "cancelled" if campaign.cancelled else campaign.error or "the batch ended before it"
+    return Outcome(unit, Verdict.NOT_RUN, (), (Cause("not run", action=why),), None, campaign.folder)
+
+
+def stored(run: RunLog) -> Outcome:
+    """A run read back as what it came to."""
+    adapter, card = run.start.adapter, run.start.card
+    causes = [Cause(**dict(c)) for c in run.causes] or ([Cause("not run", action=run.note)] if run.crashed else [])
+    return Outcome(
+        Unit(AdapterUnit(adapter.design, adapter.serial), CardUnit(card.model, card.serial)),
+        run.verdict, run.failed, tuple(causes), run.stop.error if run.stop else None, run.folder,
+    )  # fmt: skip
 
 
 def _arguments() -> list[str]:

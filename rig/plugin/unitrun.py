@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rig.bench.load import Bench
 from rig.config.plan import PlanFile
 from rig.diagnose import Case, diagnose
+from rig.diagnose.priors import History
 from rig.errors import BenchError, RigError, TripError
 from rig.expect import Parts, expectation
 from rig.judge import blocked, failed_names, judge, overall, worst
 from rig.model import Cause, Findings, Judged, Measurement, Step, Unit, Verdict
 from rig.netlist import Board
+from rig.plugin.told import is_no_short, sentence
 from rig.plugin.workshop import Workshop
 from rig.record import RunRecord
 from rig.steps.firmware import recovery
@@ -35,6 +37,8 @@ class Outcome:
     causes: tuple[Cause, ...]
     error: str | None
     folder: Path
+    hands_off: str | None = None
+    """Why nothing may take this unit again by itself; None: the plan's policy decides."""
 
 
 class NotTaken(Exception):
@@ -58,6 +62,8 @@ class UnitRun:
         journal: RunRecord,
         tell: Callable[[str, str], None],
         workshop: Workshop,
+        asked: Sequence[str] = (),
+        history: Callable[[str], History | None] = lambda design: None,
     ) -> None:
         self.bench, self.parts, self.board, self.plan, self.unit = bench, parts, board, plan, unit
         self.journal, self._tell = journal, tell
@@ -69,6 +75,8 @@ class UnitRun:
         self._inserted: str | None = None
         self._looked_for_recovery = False
         self._workshop = workshop
+        self._asked, self._history = asked, history
+        self._hands_off: str | None = None
         bench.supply.record(journal.folder / "power.jsonl")
 
     def refuse(self, reason: str | None) -> None:
@@ -110,12 +118,15 @@ class UnitRun:
             console.log_to(self.journal.folder / "console.log")
         strategy.transition("shell")
 
-    def cold_restart(self, while_off: Callable[[], None] | None = None) -> None:
-        """Everything off for the plan's time, then up to the shell; `while_off` is done while all is off."""
+    def cold_restart(self, while_off: Callable[[], None] | None = None, off_s: float | None = None) -> None:
+        """Everything off for `off_s` (None: what the plan gives firmware), then up to the shell.
+
+        `while_off` is done while all is off.
+        """
         self.bench.strategy.transition("off")
         if while_off is not None:
             while_off()
-        time.sleep(self.plan.firmware.off_s)
+        time.sleep(self.plan.firmware.off_s if off_s is None else off_s)
         self.booted()
 
     def numbers(self) -> dict[str, float]:
@@ -179,6 +190,8 @@ class UnitRun:
             findings = self._measured(measure)
             verdict = self._decide(step, findings)
         except RigError as e:
+            if isinstance(e, TripError):
+                self._hands_off = "the guardian switched everything off"
             self._bench_failed(step, str(e))
             raise
         except Exception as e:
@@ -210,11 +223,14 @@ class UnitRun:
         rows = [j for j in self._judged if j.verdict is verdict]
         if verdict is Verdict.FAIL:
             self._stopped_by = f"stopped after {step} failed"
+            if step is Step.SHORT_CHECK:
+                self._hands_off = "its short check failed"
             raise Failed("; ".join(sentence(j) for j in rows))
         if verdict is Verdict.NOT_RUN:
-            if step is Step.SHORT_CHECK and (unknown := [j for j in rows if not _is_no_short(j)]):
+            if step is Step.SHORT_CHECK and (unknown := [j for j in rows if not is_no_short(j)]):
                 names = ", ".join(j.measurement.name for j in unknown)
                 self._stopped_by = f"stopped after {step}: it is not known whether {names} is a short"
+                self._hands_off = self._stopped_by
             raise NotTaken("; ".join(sentence(j) for j in rows) or "nothing in this step was judged")
 
     def _bench_failed(self, step: Step, text: str) -> None:
@@ -248,7 +264,7 @@ class UnitRun:
         why = "cancelled" if cancelled else self._stopped_by or "no test took it"
         for step in map(Step, self.plan.steps):
             if step not in self._taken:
-                self._not_taken(step, why)
+                self._not_taken(step, "not asked for this time" if self._is_left_out(step) else why)
         verdict = worst(j.verdict for j in self._judged if j.verdict is not None)
         causes = self._causes(verdict)
         failed = tuple(failed_names(self._judged))
@@ -256,13 +272,17 @@ class UnitRun:
         status = "cancelled" if cancelled else "error" if self._error else "finished"
         self.journal.stop(status, verdict, failed, causes, self._error)
         self._tell("outcome", f"{verdict}" + (f" - {causes[0]}" if causes else ""))
-        return Outcome(self.unit, verdict, failed, causes, self._error, self.journal.folder)
+        return Outcome(self.unit, verdict, failed, causes, self._error, self.journal.folder, self._hands_off)
+
+    def _is_left_out(self, step: Step) -> bool:
+        return bool(self._asked) and step not in self._asked
 
     def _power_off(self) -> None:
         try:
             self.bench.strategy.safe_off()
         except BenchError as e:
             self._error = self._error or str(e)
+            self._hands_off = "it is not proven that the power is off"
             self.journal.event("error", text=f"off could not be proven: {e}")
             self._keep(Step(self.plan.steps[-1]), [Judged(Measurement("bench.off", None, ""), Verdict.ERROR, str(e))])
 
@@ -283,30 +303,10 @@ class UnitRun:
                     action=self._error or "",
                 ),
             )
-        found = diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged)))
+        # a good unit's causes need no rates
+        history = None if verdict is Verdict.PASS else self._history(self.unit.adapter.design)
+        found = diagnose(Case(self.board, self.parts.card, self.parts.slot, tuple(self._judged), history))
         if verdict is Verdict.NOT_RUN and not found:
             rows = [j for j in self._judged if j.verdict is Verdict.NOT_RUN]
             return (Cause("not run", evidence=(rows[0].measurement.name,), action=rows[0].why),) if rows else ()
         return found
-
-
-def _is_no_short(j: Judged) -> bool:
-    """Whether a pair that is NOT_RUN was shown to be no short, though not all that its limit asks."""
-    value, low = j.measurement.value, j.limit.low if j.limit else None
-    return isinstance(value, float) and low is not None and value >= low
-
-
-def sentence(j: Judged) -> str:
-    """One judgement for a person: name, value, bounds, why."""
-    m, limit = j.measurement, j.limit
-    value = (
-        "not measured"
-        if m.value is None
-        else f"{m.value:.5g} {m.unit}"
-        if isinstance(m.value, float)
-        else f"{m.value} {m.unit}"
-    )
-    bounds = ""
-    if limit is not None:
-        bounds = f" in {list(limit.one_of)}" if limit.one_of else f" within [{limit.low}, {limit.high}]"
-    return f"{m.name} is {value.rstrip()}, wanted{bounds or ' (no limit)'}: {j.why}"

@@ -67,6 +67,8 @@ class RunView:
     facts: tuple[tuple[str, str], ...]
     versions: tuple[tuple[str, str], ...]
     steps: tuple[StepView, ...]
+    soaks: tuple[tuple[str, str], ...]
+    """What was repeated, and `0 of 200, below 1.5 % at 95 %`."""
     events: tuple[Event, ...]
     files: tuple[FileView, ...]
     console: text.Excerpt | None
@@ -170,7 +172,7 @@ def _run_view(anchor: str, outcome: Outcome, run: RunLog, budget: int, page_fold
     events, problems = journal_.events(run.folder)
     console = text.inside(run.folder, "console.log")
     return RunView(
-        anchor, outcome, run, _facts(run), _versions(run), _steps(run, events), events,
+        anchor, outcome, run, _facts(run), _versions(run), _steps(run, events), _soaks(run), events,
         tuple(_files(anchor, run, budget, page_folder)),
         text.tail(console, min(_CONSOLE_BYTES, budget // 4)) if console else None, problems,
     )  # fmt: skip
@@ -213,6 +215,15 @@ def _steps(run: RunLog, events: Sequence[Event]) -> tuple[StepView, ...]:
     order = list(Step)
     names = sorted(seen, key=lambda n: order.index(Step(n)) if n in order else len(order))
     return tuple(_step(name, rows.get(name, []), [e for e in events if e.step == name]) for name in names)
+
+
+def _soaks(run: RunLog) -> tuple[tuple[str, str], ...]:
+    if not any(row.step == Step.SOAK for row in run.rows):
+        return ()
+    # scipy, which reckons the bound, takes a second to load
+    from rig.report.yields.soak import told
+
+    return told(run)
 
 
 def _step(name: str, rows: list[Row], events: list[Event]) -> StepView:

@@ -52,6 +52,8 @@ class BatchStart(Part):
     units: tuple[UnitPart, ...] = ()
     compare: dict[str, object] = {}
     """What a comparison stated before its first insert: `a`, `b`, `margin_w`, `inserts`, `stops_early`."""
+    hashes: dict[str, str] = {}
+    """SHA-256 of every file it was made from, by path."""
 
 
 class BatchStop(Part):
@@ -77,6 +79,8 @@ class Start(UnitPart):
     versions: dict[str, object] = {}
     host_versions: dict[str, object] = {}
     instruments: dict[str, dict[str, object]] = {}
+    steps: tuple[str, ...] = ()
+    """Steps that were asked for; empty: all of the plan."""
 
 
 class CausePart(Part):

@@ -34,6 +34,12 @@ class Outcome:
         return f"{a.serial} ({a.design}) + {c.serial} ({c.model})"
 
     @property
+    def counts(self) -> bool:
+        """Whether the unit's verdict is this one's: an attempt at some steps alone only if it came out bad."""
+        whole = self.run is None or not self.run.start.steps
+        return whole or self.verdict in (Verdict.FAIL, Verdict.ERROR)
+
+    @property
     def remark(self) -> str:
         """The note, unless the first cause says the same."""
         said = any(c.action and c.action in self.note for c in self.causes[:1])
@@ -63,11 +69,11 @@ def outcomes(journal: Journal) -> tuple[Outcome, ...]:
 
 
 def latest(found: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    """The last attempt of every unit."""
+    """The last attempt of every unit; one at some steps alone counts where it is bad, or where there is no other."""
     by_unit: dict[tuple[str, str, str], Outcome] = {}
     for outcome in found:
         known = by_unit.get(outcome.key)
-        if known is None or outcome.attempt >= known.attempt:
+        if known is None or (outcome.counts, outcome.attempt) >= (known.counts, known.attempt):
             by_unit[outcome.key] = outcome
     return tuple(by_unit.values())
 

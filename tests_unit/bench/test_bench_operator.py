@@ -171,7 +171,10 @@ def terminal():
     ("ask", "said"),
     [
         (lambda o: o.insert(UNIT, bare=False), ["standby LED", "adapter A-07", "card X540-01 (561FLR-T)", "slot"]),
-        (lambda o: o.insert(UNIT, bare=True), ["adapter A-07", "without a card", "probe fixture"]),
+        (
+            lambda o: o.insert(UNIT, bare=True),
+            ["safe to touch", "read back", "take out whatever", "adapter A-07", "without a card", "probe fixture"],
+        ),
         (lambda o: o.remove(), ["standby LED", "take the adapter and its card out"]),
         (
             lambda o: o.flash_prsnt(shorted=True),
@@ -193,6 +196,25 @@ def test_a_person_is_told_what_to_do_and_presses_enter(terminal, ask, said):
     with person(leader) as heard:
         ask(operator)
     assert all(part in heard[0] for part in [*said, "press Enter"])
+
+
+def test_with_a_scanner_the_units_own_label_is_the_answer_and_another_is_refused(terminal):
+    leader, operator = terminal(scanner=True)
+    heard = ""
+
+    def answer():
+        nonlocal heard
+        for label in (b"A-08\n", b"\n", b"A-07\n"):
+            asked = heard.count("scan the label of adapter A-07: ")
+            while heard.count("scan the label of adapter A-07: ") == asked:
+                heard += os.read(leader, 4096).decode()
+            os.write(leader, label)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    operator.insert(UNIT, bare=True)
+    thread.join()
+    assert "'A-08' is not adapter A-07" in heard and "'' is not adapter A-07" in heard
 
 
 def test_the_leads_are_asked_off_where_they_are_on_and_once(terminal):

@@ -23,7 +23,7 @@ def bad(tmp_path):
     "text, expected",
     [
         ("seed: 1\nadapters:\n  A:\n    joints:\n    - {pins: [A1], stat: open}\n",
-         ":5: unknown key 'stat', did you mean 'state'? (allowed: ohm, pins, state)"),
+         ":5: unknown key 'stat', did you mean 'state'? (allowed: ohm, pins, probability, state)"),
         ("seed: 1\nhst: {}\n", ":2: unknown key 'hst', did you mean 'host'?"),
         ("host:\n  boot_s: soon\n", ":2: host.boot_s: input should be a valid number, got 'soon'"),
         ("host:\n  boot_s: .inf\n", ":2: host.boot_s"),

@@ -225,3 +225,43 @@ def test_a_unit_that_may_have_a_short_never_gets_power(make, measured, goes_on):
         run.take(Step.FIRST_POWER, lambda: taken.append(1) or Findings(()))
     assert bool(taken) is goes_on
     assert goes_on or "it is not known whether short.12V_PERST#.ohm is a short" in str(told.value)
+
+
+def test_nobody_is_asked_to_touch_a_unit_before_off_was_verified(make):
+    bench = FakeBench()
+    run = make(bench)
+    run.bare()
+    run.inserted()
+    assert bench.told == ["off", "bare", "off", "unit"]
+    bench.strategy.transition = boom_at(BenchError("the bench may not be off"))
+    with pytest.raises(BenchError, match="may not be off"):
+        run.bare()
+    assert bench.told == ["off", "bare", "off", "unit"]
+
+
+def boom_at(error):
+    def transition(to):
+        raise error
+
+    return transition
+
+
+@pytest.mark.parametrize(
+    ("error", "trip", "why"),
+    [
+        (DeadlineError("supply", "a reply", 2.0, "nothing"), None, None),
+        (None, "12v: 3.1 A", "the guardian switched everything off"),
+    ],
+)
+def test_a_trip_is_nothing_to_try_again_and_another_error_is_the_policys(make, error, trip, why):
+    bench = FakeBench()
+    bench.trip = trip
+    run = make(bench)
+    with pytest.raises(BenchError):
+        run.take(Step.LINK, boom(error) if error else lambda: LINKED)
+    assert run.close(cancelled=False).hands_off == why
+
+
+def test_a_power_that_may_be_on_is_nothing_to_try_again(make):
+    run = make(FakeBench(BenchError("may not be off")))
+    assert run.close(cancelled=False).hands_off == "it is not proven that the power is off"
