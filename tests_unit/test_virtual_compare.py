@@ -82,6 +82,9 @@ def test_a_whole_host_is_measured_and_its_baseline_taken_off(compared, bench, ra
         assert least < card < most
     markdown = (out / "compare.md").read_text()
     assert "not decided" in markdown
+    instruments = json.loads(next(out.glob("*/run.json")).read_text())["instruments"]
+    assert instruments["supply"]["model"] in ("HMP4040", "DP832")
+    assert (rail == "wall") is ("WT310E" in instruments.get("meter", {}).get("model", ""))
 
 
 @pytest.mark.parametrize(

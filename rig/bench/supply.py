@@ -133,6 +133,10 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         """Who the instrument said it is when the session was opened."""
         return self._guardian.identity()
 
+    def identities(self) -> Mapping[str, Identity]:
+        """Instrument (`main`, `second`, `meter`) to who it said it was when its session was opened."""
+        return self._guardian.identities()
+
     def apply(self, rail: str, voltage_v: float, limit_a: float) -> None:
         """Set and read back, then put the rail on; BenchError above its ceilings, TripError after a trip."""
         self._guardian.apply(rail, voltage_v, limit_a)

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from rig.errors import LinkDownError, TripError
 from rig.guard import door, held, wire
-from rig.guard.config import GuardConfig, RailConfig
+from rig.guard.config import MAIN, GuardConfig, RailConfig
 from rig.guard.held import Adopted, Spawned
 from rig.guard.talk import Talk
 from rig.guard.wire import Row
@@ -34,7 +34,7 @@ class GuardClient:
         self._talk, self._held = talk, guardian
         self._stop = threading.Event()
         self._heart: threading.Thread | None = None
-        self._identity: Identity | None = None
+        self._identities: Mapping[str, Identity] = {}
 
     @classmethod
     def start(cls, config: GuardConfig, log_dir: Path, max_quiet_s: float | None = None) -> GuardClient:
@@ -91,9 +91,14 @@ class GuardClient:
 
     def identity(self) -> Identity:
         """Who the supply said it is when the session was opened."""
-        if self._identity is None:
-            raise LinkDownError(self._talk.device, "identity", "the guardian has not started")
-        return self._identity
+        try:
+            return self._identities[MAIN]
+        except KeyError:
+            raise LinkDownError(self._talk.device, "identity", "the guardian has not started") from None
+
+    def identities(self) -> Mapping[str, Identity]:
+        """Instrument (`main`, `second`, `meter`) to who it said it was when its session was opened."""
+        return dict(self._identities)
 
     def accuracy(self) -> Mapping[str, RailAccuracy]:
         """How well each rail is read back."""
@@ -187,7 +192,7 @@ class GuardClient:
         self._start_heart(None)
 
     def _greeted(self, by: Row) -> None:
-        self._identity = Identity(**by["identity"])
+        self._identities = {name: Identity(**row) for name, row in by["identities"].items()}
         self._talk.config = GuardConfig.from_json(by["config"])
 
     def _start_heart(self, max_quiet_s: float | None) -> None:

@@ -23,7 +23,6 @@ from rig.guard.door import Caller, Door
 from rig.guard.guardian import Guardian
 from rig.guard.journal import Journal
 from rig.guard.wire import Row
-from rig.model import Identity
 
 _IDLE_S = 0.1
 _SEND_S = 2.0
@@ -44,7 +43,6 @@ class Process:
         self._config, self._sock, self._guardian, self._journal = config, sock, guardian, journal
         self._lines = wire.Lines(sock)
         self._door = Door()
-        self._identity: Identity | None = None
         self._open = True
         self._closing = False
         self._terminated = False
@@ -57,7 +55,7 @@ class Process:
 
     def begin(self) -> None:
         """Identify the supply, all off, and tell the client so; raises what `Guardian.start` raises."""
-        self._identity = self._guardian.start()
+        self._guardian.start()
         self._send(self._greeting())
 
     def run(self) -> bool:
@@ -200,8 +198,8 @@ class Process:
         return log_dir
 
     def _greeting(self) -> Row:
-        identity = None if self._identity is None else asdict(self._identity)
-        return {"id": 0, "ok": {"identity": identity, "config": self._config.to_json()}}
+        identities = {name: asdict(identity) for name, identity in self._guardian.identities.items()}
+        return {"id": 0, "ok": {"identities": identities, "config": self._config.to_json()}}
 
     # --- is anybody there ---------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from rig.bench.plugs import plug_in
 from rig.config.library import project_root
 from rig.errors import BenchError, RigError, UsageError
 from rig.expect import Parts
+from rig.guard.config import MAIN
 from rig.model import Limit, Unit
 from rig.netlist import Board, probe_pairs
 from rig.plugin import firmware
@@ -233,15 +234,15 @@ class Campaign:
         return self._journal.run(start)
 
     def _instruments(self) -> dict[str, dict[str, str]]:
-        until = self.order.bench.calibration.get("supply")
+        """Every instrument of the bench; the main one under the name it has in `calibration:`, `supply`."""
         accuracy = "; ".join(f"{rail}: {words}" for rail, words in self.bench.supply.accuracy().items())
-        return {
-            "supply": {
-                **asdict(self.bench.supply.identity()),
-                "accuracy": accuracy,
-                "calibrated_until": str(until) if until else "not stated",
-            }
-        }
+        found = {}
+        for instrument, identity in self.bench.supply.identities().items():
+            name = "supply" if instrument == MAIN else instrument
+            until = self.order.bench.calibration.get(name)
+            found[name] = {**asdict(identity), "calibrated_until": str(until) if until else "not stated"}
+        found["supply"]["accuracy"] = accuracy
+        return found
 
     def _begun(self) -> record.BatchRecord:
         """The batch's start on record, or that it is gone on with, under the id that it has."""

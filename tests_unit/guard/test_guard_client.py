@@ -25,6 +25,7 @@ def guard(supply, tmp_path):
 
 def test_a_run_through_all_that_a_step_asks(supply, guard, tmp_path, until):
     assert guard.identity().serial == "DP8C000000001"
+    assert guard.identities() == {"main": guard.identity()}
     assert guard.read() == {}
     guard.record(tmp_path / "power.jsonl")
     guard.apply("12v", 12.0, 2.1)
