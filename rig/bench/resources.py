@@ -12,47 +12,44 @@ maybe_text = attr.validators.optional(text)
 maybe_map = attr.validators.optional(attr.validators.instance_of(dict))
 
 
+@attr.s(eq=False)
+class _Visa(Resource):
+    address = attr.ib(validator=text)
+    model = attr.ib(validator=text)
+    backend = attr.ib(default="@py", validator=text)
+    dialect = attr.ib(default=None, validator=maybe_text)
+
+
+@attr.s(eq=False)
+class _Supply(_Visa):
+    mapping = attr.ib(default=None, validator=maybe_map, metadata={"schema": PyMeasureMapping})
+
+
 @target_factory.reg_resource
 @attr.s(eq=False)
-class VisaInstrument(Resource):
+class VisaInstrument(_Supply):
     """A bench supply: full VISA address, and the model that must occur in its reply to `*IDN?`.
 
     `dialect` names the guardian's command table; None: chosen by the model. `pymeasure` instead of it:
     `mapping` says which class that is and how it is used.
     """
 
-    address = attr.ib(validator=text)
-    model = attr.ib(validator=text)
-    backend = attr.ib(default="@py", validator=text)
-    dialect = attr.ib(default=None, validator=maybe_text)
-    mapping = attr.ib(default=None, validator=maybe_map, metadata={"schema": PyMeasureMapping})
-
 
 @target_factory.reg_resource
 @attr.s(eq=False)
-class SecondInstrument(Resource):
+class SecondInstrument(_Supply):
     """Another bench supply, for rails with `instrument: second`; its arguments are those of VisaInstrument."""
 
-    address = attr.ib(validator=text)
-    model = attr.ib(validator=text)
-    backend = attr.ib(default="@py", validator=text)
-    dialect = attr.ib(default=None, validator=maybe_text)
-    mapping = attr.ib(default=None, validator=maybe_map, metadata={"schema": PyMeasureMapping})
-
 
 @target_factory.reg_resource
 @attr.s(eq=False)
-class VisaMeter(Resource):
+class VisaMeter(_Visa):
     """An instrument that measures the rail `wall` and switches nothing.
 
     For a model the guardian's table does not know, `power_query` asks for watts (`{n}` is the channel), the two
     others for volts and amperes. `accuracy: {percent: 0.1, offset: 0.05}` is that of the watts.
     """
 
-    address = attr.ib(validator=text)
-    model = attr.ib(validator=text)
-    backend = attr.ib(default="@py", validator=text)
-    dialect = attr.ib(default=None, validator=maybe_text)
     power_query = attr.ib(default=None, validator=maybe_text)
     voltage_query = attr.ib(default=None, validator=maybe_text)
     current_query = attr.ib(default=None, validator=maybe_text)

@@ -82,22 +82,29 @@ def _resumed(asked: str | None, out: Path | None) -> Path | None:
     return out if holds_batch(out) else None
 
 
-def finish(result: Result, *, virtual: bool, as_json: bool | None) -> None:
-    """Report, summary, and the outcome for the caller; `as_json` None: nothing on stdout."""
-    from rig.report import html, markdown, table
+def finish(result: Result, *, virtual: bool, as_json: bool) -> None:
+    """Report, summary, and the outcome for the caller."""
+    from rig.report import table
 
-    outcomes = result.outcomes
+    page, rows = written(result), [_row(o) for o in result.outcomes]
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"units": rows}))
+    else:
+        table.print_units(rows, virtual=virtual)
+        click.echo(f"report: {page}")
+
+
+def written(result: Result) -> Path:
+    """Report and summary in the batch's folder, and on standard error what was wrong with the bench; the report."""
+    from rig.report import html, markdown
+
     page = html.write(result.folder)
     (result.folder / "summary.md").write_text(markdown.summary(result.folder), encoding="utf-8")
     if result.error:
         click.echo(f"rig: {printable(result.error)}", err=True)
-    if as_json:
-        import json
-
-        click.echo(json.dumps({"units": [_row(o) for o in outcomes]}))
-    elif as_json is False:
-        table.print_units([_row(o) for o in outcomes], virtual=virtual)
-        click.echo(f"report: {page}")
+    return page
 
 
 def _row(o: Outcome) -> dict[str, object]:

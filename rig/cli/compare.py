@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rig.cli.batch import finish
+from rig.cli.batch import finish, written
 from rig.cli.shared import EXIT_CANCELLED, FILE, FOLDER, exit_code, guarded, printable
 from rig.errors import UsageError
 from rig.model import Verdict
@@ -95,7 +95,11 @@ def _run_comparison(
     )  # fmt: skip
     order = comparison.order(wanted, None if full else decided)
     result = run_order(order)
-    finish(result, virtual=order.bench.is_virtual, as_json=None if as_json else False)
+    if as_json:
+        # the one object on stdout is the comparison's
+        written(result)
+    else:
+        finish(result, virtual=order.bench.is_virtual, as_json=False)
     if result.stopped:
         click.echo(f"stopped early: {result.stopped}", err=as_json)
     pair = comparison.models(wanted)

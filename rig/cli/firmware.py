@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rig.cli.shared import EXIT_CANCELLED, FILE, FOLDER, exit_code, guarded, printable
+from rig.cli.shared import BENCH, EXIT_CANCELLED, FILE, FOLDER, exit_code, guarded, printable
 
 if TYPE_CHECKING:
     from rig.plugin.one_card import Place
@@ -34,7 +34,7 @@ def _placed(command: Callable[..., None]) -> Callable[..., None]:
 
     for option in reversed(
         (
-            click.option("--bench", type=FILE, required=True, help="Bench file (a labgrid environment)."),
+            BENCH,
             click.option("--model", help="Model or part number of the card."),
             click.option("--card", "serial", help="Serial of the card."),
             click.option("--design", help="Adapter design it sits on."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -13,7 +12,6 @@ from labgrid import Target
 
 from rig.bench.edge import edge
 from rig.bench.load import Bench, open_bench
-from rig.bench.plugs import plug_in
 from rig.bench.resources import SecondInstrument, VisaInstrument, VisaMeter
 from rig.bench.supply import GuardedSupplyDriver
 from rig.errors import BenchError, UsageError
@@ -21,8 +19,7 @@ from rig.guard import bank, scan
 from rig.guard.bank import Bank
 from rig.guard.config import METER, GuardConfig, Key
 from rig.model import Identity, RailAccuracy, Reading
-from rig.plugin.order import bench_options
-from rig.plugin.twin_process import TwinProcess
+from rig.plugin.twin_process import plugged
 
 Tell = Callable[[str], None]
 _SHOWN_S = 1.0
@@ -101,7 +98,7 @@ def _off(supply: GuardedSupplyDriver, tell: Tell) -> None:
 @contextlib.contextmanager
 def _bench(bench_path: Path) -> Iterator[Bench]:
     """The bench of a file, its twin running where it is virtual; of its devices only the supplies are opened."""
-    with _plugged(bench_path) as path:
+    with plugged(bench_path) as path:
         bench = open_bench(path)
         try:
             yield bench
@@ -112,18 +109,6 @@ def _bench(bench_path: Path) -> Iterator[Bench]:
                     bench.target.deactivate(driver)
             finally:
                 bench.lock.close()
-
-
-@contextlib.contextmanager
-def _plugged(bench_path: Path) -> Iterator[Path]:
-    options = bench_options(bench_path)
-    if options.twin is None:
-        yield bench_path
-        return
-    with tempfile.TemporaryDirectory(prefix="rig-twin-") as folder:
-        state = Path(folder)
-        with closing(TwinProcess((bench_path.parent / options.twin).resolve(), state)) as twin:
-            yield plug_in(bench_path, twin.plugs, state / "bench.yaml")
 
 
 def _addresses(target: Target) -> list[str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import selectors
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rig.bench.plugs import plug_in
 from rig.errors import BenchError, UsageError
+from rig.plugin.order import bench_options
 
 _PLUGS = ("mains", "console", "supply", "operator", "second", "meter", "relays")
 _START_S = 40.0
@@ -76,3 +81,19 @@ class TwinProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+@contextlib.contextmanager
+def plugged(bench_path: Path) -> Iterator[Path]:
+    """The bench file as it is, or of a virtual bench a copy at whose plugs a twin of its own answers meanwhile.
+
+    UsageError when the bench file is wrong, BenchError when the twin does not start.
+    """
+    bench = bench_options(bench_path)
+    if bench.twin is None:
+        yield bench_path
+        return
+    with tempfile.TemporaryDirectory(prefix="rig-twin-") as folder:
+        state = Path(folder)
+        with contextlib.closing(TwinProcess((bench_path.parent / bench.twin).resolve(), state)) as twin:
+            yield plug_in(bench_path, twin.plugs, state / "bench.yaml")

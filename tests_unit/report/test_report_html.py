@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from report_journals import T0_S, cause, row, sampled, unit, write_batch, write_run
+from report_pages import Tags
 
 from rig.errors import UsageError
 from rig.report.html import write
@@ -15,29 +15,6 @@ from rig.report.html import write
 HOSTILE = (
     "\"'><script>alert(1)</script></svg></pre><img src=x onerror=alert(1)>\x1b[31m\x00 $\\frac{$ \u202e עברית {{ 7*7 }}"
 )
-VOID = {"meta", "br", "path", "use", "rect", "img", "link", "input", "hr"}
-
-
-class Tags(HTMLParser):
-    """Every tag with its attributes, and whether all were closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
 
 
 def page(path: Path) -> str:
