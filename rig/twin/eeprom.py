@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,12 @@ Macs = tuple[bytes, ...]
 GOOD, BLANK, CHECKSUM, ZERO_MAC, NO_BOOTCODE = "good", "blank", "checksum", "zero_mac", "no_bootcode"
 SUM, CHECKSUM_WORD, WORDS = 0xBABA, 0x3F, 0x40
 CORE_POINTERS, ID_WORDS = (0x09, 0x0A), (0x2D, 0x2E)
-SECTIONS, PROGRAM = 0x100, 0x200
+FIRMWARE_POINTER, MODULES_POINTER, CAPABILITIES, ANY_MODULE = 0x0F, 0x2B, 0x2C, 0x0001
+SECTIONS, MODULES, FIRMWARE, PROGRAM = 0x100, 0x180, 0x1A0, 0x200
+MODULE_KINDS = (3, 4, 5, 6)
+"""Direct attach and fibre, each as port 0 and port 1 of an 82599 know it."""
+OLDEST_FIRMWARE = 6
+"""An 82599's driver calls a card with an older one pre-production."""
 MAGIC, BOOTCODE = 0x669955AA, 0x1000
 BNX2X_BLOCKS = ((0x000, 0x014), (0x014, 0x0EC), (0x100, 0x350), (0x450, 0x0F0), (0x7E8, 0x350), (0xB38, 0x0F0))
 """Offset and length: bootstrap, directory, manufacturing and feature information of each port."""
@@ -74,6 +80,9 @@ def _contents(driver: str, nvram: str, firmware: str, macs: Macs) -> bytes:
     kind = KINDS[driver]
     out = bytearray(b"\xff" * kind.size)
     program = hashlib.shake_256(f"{driver} {firmware}".encode()).digest(kind.size // 4)
+    if image_id := re.fullmatch(r"0x([0-9a-f]{8})", firmware):
+        # ixgbe prints the words that the program begins with as its firmware version
+        program = struct.pack("<I", int(image_id[1], 16)) + program[4:]
     kind.build(out, macs, program)
     if nvram == CHECKSUM:
         out[0x22] ^= 0x10
@@ -108,8 +117,24 @@ def _ixgbe(out: bytearray, macs: Macs, program: bytes) -> None:
         _words(out, pointer, at)
         _words(out, at, 3, *_mac_words(mac))
         total += _sum(out, at + 1, 3)
+    _module_list(out)
     out[2 * PROGRAM : 2 * PROGRAM + len(program)] = program
     _words(out, CHECKSUM_WORD, (SUM - total - _sum(out, 0, CHECKSUM_WORD)) & 0xFFFF)
+
+
+def _module_list(out: bytearray) -> None:
+    """Settings for each kind of SFP+ module, and the firmware's version; no other ixgbe card looks at them.
+
+    Ref: Linux ixgbe_phy.c (`ixgbe_get_sfp_init_sequence_offsets`), ixgbe_82599.c (`ixgbe_verify_fw_version_82599`).
+    """
+    settings = MODULES + 0x10
+    _words(out, CAPABILITIES, ANY_MODULE)
+    _words(out, MODULES_POINTER, MODULES)
+    _words(out, MODULES, 2 * len(MODULE_KINDS), *(w for kind in MODULE_KINDS for w in (kind, settings)), 0xFFFF)
+    _words(out, settings, 1, 0x0001, 0xFFFF)
+    _words(out, FIRMWARE_POINTER, FIRMWARE)
+    _words(out, FIRMWARE + 4, FIRMWARE + 8)
+    _words(out, FIRMWARE + 8 + 7, OLDEST_FIRMWARE)
 
 
 def _igb(out: bytearray, macs: Macs, program: bytes) -> None:

@@ -1,0 +1,211 @@
+"""The way of the frames: transmit and receive queues behind their registers, and what is counted on the way.
+
+Ref: Intel X540 datasheet sections 7.1, 7.2, 8.2.3.8, 8.2.3.9, 8.2.3.23 (statistics).
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from rig.twin.linux.device import Bus
+from rig.twin.models.frames import LEAST_BYTES, Buffer
+from rig.twin.models.ixgbe import names
+from rig.twin.models.ixgbe.names import Register
+from rig.twin.models.line import Line
+from rig.twin.models.registers import RegisterFile
+from rig.twin.models.rings import DESCRIPTOR, ENABLED, Ring, RxQueue, TxQueue
+
+CHECK_SEQUENCE = 4
+"""Octet counters count it, the wire and the memory do not see it."""
+_SIZES = (64, 127, 255, 511, 1023)
+_BROADCAST = b"\xff" * 6
+_KEPT = {names.BASE_LOW: 0xFFFFFF80, names.BASE_HIGH: 0xFFFFFFFF, names.LENGTH: 0x000FFF80}
+"""Bits that exist: rings are 128-byte aligned."""
+_BUFFER_MASK, _KIB = 0x1F, 1 << 10
+
+
+class DataPath:
+    """Both directions; every method is called under the port's lock."""
+
+    def __init__(self, registers: RegisterFile, line: Line, notify: Callable[[int, bool], None]) -> None:
+        self._registers, self._line, self._notify = registers, line, notify
+        self.bus: Bus | None = None
+        self._tx: dict[int, TxQueue] = {}
+        self._rx: dict[int, RxQueue] = {}
+        self._addresses: frozenset[bytes] | None = None
+        for queue in range(names.QUEUES):
+            for at, ring, tail in (
+                (names.tx_ring(queue), self._tx_ring, self._tx_tail),
+                (names.rx_ring(queue), self._rx_ring, self._rx_tail),
+            ):
+                registers.on_first[at >> 6] = partial(self._lay_out, at, partial(ring, queue), partial(tail, queue))
+            registers.on_write[names.srrctl(queue)] = partial(self._rx_buffers, queue)
+        for first, count in ((Register.RAL, 32), (Register.RAL_HIGH, 256)):
+            for at in range(first, first + 4 * count, 4):
+                registers.on_write[at] = partial(self._address_written, at)
+        registers.clear_on_read(names.counters())
+        for low, high in names.wide_counters():
+            registers.wide_counter(low, high)
+
+    def reset(self) -> None:
+        self._tx.clear()
+        self._rx.clear()
+        self._addresses = None
+
+    # --- registers --------------------------------------------------------------------------------------------
+
+    def _lay_out(self, at: int, ring: Callable[[], Ring], tail: Callable[[int], None]) -> None:
+        values, on_write = self._registers.values, self._registers.on_write
+
+        def place(offset: int, value: int) -> None:
+            values[at + offset] = value & _KEPT[offset]
+            found = ring()
+            found.base = values.get(at + names.BASE_LOW, 0) | values.get(at + names.BASE_HIGH, 0) << 32
+            found.count = values.get(at + names.LENGTH, 0) // DESCRIPTOR
+            found.head, found.tail = found.index(found.head), found.index(found.tail)
+
+        def head(value: int) -> None:
+            ring().head = ring().index(value)
+
+        def control(value: int) -> None:
+            values[at + names.CONTROL] = value
+            ring().enabled = bool(value & ENABLED)
+            self._line.wake()
+
+        for offset in (names.BASE_LOW, names.BASE_HIGH, names.LENGTH):
+            on_write[at + offset] = partial(place, offset)
+        on_write[at + names.HEAD] = head
+        on_write[at + names.TAIL] = tail
+        on_write[at + names.CONTROL] = control
+        self._registers.on_read[at + names.HEAD] = lambda: ring().head
+        self._registers.on_read[at + names.TAIL] = lambda: ring().tail
+
+    def _tx_ring(self, queue: int) -> Ring:
+        return self._tx.setdefault(queue, TxQueue()).ring
+
+    def _rx_ring(self, queue: int) -> Ring:
+        return self._rx.setdefault(queue, RxQueue()).ring
+
+    def _tx_tail(self, queue: int, value: int) -> None:
+        ring = self._tx_ring(queue)
+        ring.tail = ring.index(value)
+        self._transmit(queue)
+
+    def _rx_tail(self, queue: int, value: int) -> None:
+        ring = self._rx_ring(queue)
+        starved = ring.head == ring.tail
+        ring.tail = ring.index(value)
+        if starved:
+            self._line.wake()
+
+    def _rx_buffers(self, queue: int, value: int) -> None:
+        self._registers.values[names.srrctl(queue)] = value
+        self._rx.setdefault(queue, RxQueue()).buffer_bytes = (value & _BUFFER_MASK or 2) * _KIB
+
+    def _address_written(self, at: int, value: int) -> None:
+        self._registers.values[at] = value
+        self._addresses = None
+
+    # --- transmit ---------------------------------------------------------------------------------------------
+
+    def resume(self) -> None:
+        """The cable takes frames again."""
+        for queue in tuple(self._tx):
+            self._transmit(queue)
+
+    def _transmit(self, queue: int) -> None:
+        if self.bus is None:
+            return
+        looped: list[Buffer] = []
+        loops = self._registers.get(Register.HLREG0) & names.LOOPBACK
+        send = looped.append if loops else self._line.send
+        try:
+            done = self._tx[queue].run(self.bus, send, self._is_full)
+        except LookupError:
+            # nobody answers the read: the queue stands, and the driver finds it hung
+            self._tx[queue].ring.enabled = False
+            return
+        if done.frames:
+            self._count_sent(done.frames)
+        if looped:
+            self.receive([bytes(frame).ljust(LEAST_BYTES, b"\0") for frame in looped])
+        if done.report:
+            self._notify(queue, True)
+
+    def _is_full(self) -> bool:
+        return self._line.full
+
+    def _count_sent(self, lengths: Sequence[int]) -> None:
+        add, count = self._registers.add, len(lengths)
+        octets = sum(lengths) + CHECK_SEQUENCE * count
+        for at in (Register.GPTC, Register.TPT, Register.QPTC):
+            add(at, count)
+        for at in (Register.GOTCL, Register.QBTC_L):
+            add(at, octets)
+        self._count_sizes(Register.PTC64, lengths)
+        self._line.moved(0, octets)
+
+    def _count_sizes(self, first: int, lengths: Iterable[int]) -> None:
+        for length in lengths:
+            size = max(length, LEAST_BYTES) + CHECK_SEQUENCE
+            self._registers.add(first + 4 * bisect.bisect_left(_SIZES, size), 1)
+
+    # --- receive ----------------------------------------------------------------------------------------------
+
+    def room(self) -> int | None:
+        """Frames it can take; None: the receiver is off."""
+        queue = self._rx.get(0)
+        if self.bus is None or queue is None or not queue.ring.live:
+            return None
+        return queue.room if self._registers.get(Register.RXCTRL) & names.RX_ON else None
+
+    def receive(self, came: Sequence[Buffer]) -> None:
+        """Frames from the cable, for queue 0: the driver is told where it has more, and uses them for nothing else."""
+        queue = self._rx.get(0)
+        if self.room() is None or queue is None or self.bus is None:
+            return
+        mine = [frame for frame in came if self._is_mine(frame[:6])]
+        try:
+            taken = queue.deliver(self.bus, mine)
+        except LookupError:
+            queue.ring.enabled = False
+            return
+        self.missed(len(mine) - taken)
+        if taken:
+            self._count_received(mine[:taken])
+            self._notify(0, False)
+
+    def missed(self, count: int) -> None:
+        """Frames that found no room."""
+        if count:
+            self._registers.add(Register.MPC, count)
+
+    def _count_received(self, came: Sequence[Buffer]) -> None:
+        add, count = self._registers.add, len(came)
+        octets = sum(map(len, came)) + CHECK_SEQUENCE * count
+        for at in (Register.GPRC, Register.TPR, Register.QPRC):
+            add(at, count)
+        for at in (Register.GORCL, Register.TORL, Register.QBRC_L):
+            add(at, octets)
+        for frame in came:
+            if frame[0] & 1:
+                add(Register.BPRC if frame[:6] == _BROADCAST else Register.MPRC, 1)
+        self._count_sizes(Register.PRC64, map(len, came))
+        self._line.moved(octets, 0)
+
+    def _is_mine(self, destination: Buffer) -> bool:
+        """Own addresses and groups; the multicast filter is left to the kernel, which filters again."""
+        if destination[0] & 1 or self._registers.get(Register.FCTRL) & names.UNICAST_ALL:
+            return True
+        if self._addresses is None:
+            self._addresses = frozenset(self._own_addresses())
+        return bytes(destination) in self._addresses
+
+    def _own_addresses(self) -> Iterable[bytes]:
+        for first, count in ((Register.RAL, 16), (Register.RAL_HIGH, 128)):
+            for at in range(first, first + 8 * count, 8):
+                high = self._registers.get(at + 4)
+                if high & names.ADDRESS_VALID:
+                    yield (self._registers.get(at) | (high & 0xFFFF) << 32).to_bytes(6, "little")
