@@ -1,5 +1,6 @@
 """The machine at the other end of the cable, which is the one the rig runs on: an iperf3 client."""
 
+import ipaddress
 import json
 import math
 import re
@@ -34,17 +35,29 @@ def _interface_names(instance: Any, attribute: Any, value: Any) -> None:
         raise ValueError(f"{attribute.name}: expected names of this machine's interfaces, such as [enp3s0f0]")
 
 
+def _addresses(instance: Any, attribute: Any, value: Any) -> None:
+    del instance
+    words = [word for pair in value.items() for word in pair] if isinstance(value, dict) else [None]
+    try:
+        for word in words:
+            ipaddress.ip_address(word if isinstance(word, str) else "")
+    except ValueError as e:
+        raise ValueError(f"{attribute.name}: expected addresses, such as {{10.86.1.2: 127.86.1.2}}; {e}") from e
+
+
 @target_factory.reg_driver
 @attr.s(eq=False)
 class IperfPartnerDriver(Driver, PartnerPort, CablePort):
     """An iperf3 client on this machine, one process a run; the first `omit_s` of each run do not count.
 
     `interfaces`: this machine's ends of the cables, first port first; named, they can be put down and up.
+    `reached_at`: a port's address to the one it is reached at from here, where it is behind a forwarded port.
     """
 
     omit_s = attr.ib(default=0, validator=[attr.validators.instance_of(int), attr.validators.ge(0)])
     grace_s = attr.ib(default=8.0, validator=[attr.validators.instance_of(float), attr.validators.gt(0)])
     interfaces = attr.ib(factory=list, validator=_interface_names)
+    reached_at = attr.ib(factory=dict, validator=_addresses)
 
     def __attrs_post_init__(self):
         super().__attrs_post_init__()
@@ -93,7 +106,7 @@ class IperfPartnerDriver(Driver, PartnerPort, CablePort):
             raise UsageError(f"{DEVICE}: {streams} streams, libiperf takes 1 to {MOST_STREAMS}")
         run_s = max(1, math.ceil(duration_s))
         request = {
-            "address": address,
+            "address": self.reached_at.get(address, address),
             "port": port,
             "duration_s": run_s,
             "omit_s": self.omit_s,

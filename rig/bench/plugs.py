@@ -24,6 +24,10 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
     for entry in entries(target, "resources"):
         for name, value in {**found.get(entry.cls, {}), **_relay(entry, plugs)}.items():
             _node(tree, entry.loc)[name] = value
+    if reached_at := plugs.get("reached_at"):
+        for entry in entries(target, "drivers"):
+            if entry.cls == "IperfPartnerDriver":
+                _node(tree, entry.loc)["reached_at"] = dict(reached_at)
     options = target["options"]
     options.pop("twin", None)
     if (mlx := options.get("firmware", {}).get("mlx")) is not None:

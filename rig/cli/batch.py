@@ -122,17 +122,21 @@ def _row(o: Outcome) -> dict[str, object]:
 
 @click.command()
 @click.option("--out", type=FOLDER, help="Folder for the results [default: results/DATE/TIME-demo].")
+@click.option("--linux", is_flag=True, help="Three units in a test host that is a real Linux in QEMU (docs/linux.md).")
 @guarded
-def demo(out: Path | None) -> None:
+def demo(out: Path | None, *, linux: bool) -> None:
     """Test a tray of nine virtual units: good ones and broken ones; no hardware needed."""
-    from rig.plugin.demo import compare, order
+    from rig.plugin.demo import compare, orders
     from rig.plugin.session import run_order
 
-    result = run_order(order(out))
-    finish(result, virtual=True, as_json=False)
-    if result.cancelled:
-        sys.exit(EXIT_CANCELLED)
-    wrong = compare(result.outcomes) + ([f"the bench: {result.error}"] if result.error else [])
+    results = []
+    for order in orders(out, linux=linux):
+        results.append(run_order(order))
+        finish(results[-1], virtual=True, as_json=False)
+        if results[-1].cancelled:
+            sys.exit(EXIT_CANCELLED)
+    wrong = compare([o for r in results for o in r.outcomes], linux=linux)
+    wrong += [f"the bench: {r.error}" for r in results if r.error]
     for line in wrong:
         click.echo(f"rig demo: {line}", err=True)
     if not wrong:

@@ -147,6 +147,10 @@ class BenchOptions(Section):
     iperf3_port: Annotated[int, Field(ge=1, le=65535)] = 5201
     partner_bps: Positive = 10e9
     """Rate of the link partner's ports."""
+    path_bps: Positive | None = None
+    """TCP payload that this bench's own path to the card carries, its golden figure; None: what the cable carries."""
+    driven: list[str] | None = None
+    """Card models that the test host has a driver for; None: all."""
     firmware: FirmwareTools = FirmwareTools()
     calibration: dict[str, datetime.date] = Field(default_factory=dict)
     """Instrument to the date it is calibrated until."""

@@ -88,6 +88,8 @@ class TwinCard(Section):
     """Idle power with every link up; None: the twin's own figure for the model."""
     ports_down: list[int] = []
     """Ports (from 1) that get no carrier whatever the operator does: their cable is broken, or not there."""
+    dies_after_s: Annotated[float, Field(ge=0)] | None = None
+    """Seconds after the host was up at which it falls off the bus, until its power was off; None: never."""
     sensor: bool | None = None
     """Has a temperature sensor that its driver shows; None: as `rig.twin.thermal` has it of its driver."""
     mac: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")] | None = None
@@ -103,6 +105,8 @@ class TwinSlot(Section):
 
 
 class TwinHost(Section):
+    kind: Literal["process", "linux"] = "process"
+    """What plays it: processes of this machine with stand-ins for the kernel, or a real Linux in QEMU."""
     boot_s: Annotated[float, Field(ge=0, le=600)] = 1.0
     slot: TwinSlot = TwinSlot()
     partner_bps: Annotated[float, Field(gt=0)] = 10e9
@@ -185,10 +189,12 @@ class Fault(Section):
     plug: Literal["supply", "second", "meter", "relays", "mains", "console", "operator", "partner", "host"]
     kind: Literal[
         "dead", "silent", "garbage", "slow", "wrong_model", "stuck", "welded", "no_boot", "late", "truncated",
-        "unterminated", "zero", "off", "frozen",
+        "unterminated", "zero", "off", "frozen", "hang", "panic", "login_lost", "slow_boot", "hang_at_boot",
+        "panic_at_boot",
     ]  # fmt: skip
     after_s: Annotated[float, Field(ge=0)] = 0.0
-    """Seconds after the twin started."""
+    """Seconds after the twin started; of `hang`, `panic`, `login_lost`: after the host was up; of `slow_boot`: how
+    much longer it takes."""
 
 
 class TwinFile(Section):

@@ -194,6 +194,8 @@ class Campaign:
             probe_pairs(self.board(unit)),
             self._envelope(unit),
             options.topology == "riser",
+            options.path_bps,
+            None if options.driven is None else tuple(options.driven),
         )
 
     def _envelope(self, unit: Unit) -> Mapping[str, Limit]:

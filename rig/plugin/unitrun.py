@@ -25,6 +25,8 @@ from rig.steps.firmware.ports import Job, Ports
 from rig.steps.firmware.report import Log
 
 Measure = Callable[[], Findings]
+_BY_ITS_DRIVER = (Step.LINK, Step.THROUGHPUT, Step.POWER_PROFILE, Step.SOAK)
+"""Steps that say nothing of a card whose driver the host has not got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class UnitRun:
         if self._stopped_by:
             self._not_taken(step, self._stopped_by)
             raise NotTaken(self._stopped_by)
+        if step in _BY_ITS_DRIVER and self.parts.no_driver:
+            self.cannot(step, self.parts.no_driver)
         self.journal.event("step_start", step=step)
         self._tell("step", step)
         try:

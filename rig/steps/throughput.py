@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from rig.config.plan import Throughput
 from rig.errors import BenchError, ReplyError
-from rig.expect import TCP_SHARE, Parts, expected_speed_bps
+from rig.expect import Parts, expected_payload_bps
 from rig.model import Findings, Measurement
 from rig.parse import iperf3
 from rig.ports import HostPort, PartnerPort
@@ -43,12 +43,12 @@ def measure(
     if found is None or not ports:
         return Findings(())
     window = ErrorWindow(host, found, "traffic")
-    line_bps = expected_speed_bps(parts)
+    payload_bps = expected_payload_bps(parts)
     with serving(host, port):
         for one in ports:
             bring_up(host, [one])
             for way in WAYS:
-                rows.extend(_one_way(partner, one, way, port, line_bps, plan, evidence))
+                rows.extend(_one_way(partner, one, way, port, payload_bps, plan, evidence))
     return Findings((*rows, *window.close()), evidence)
 
 
@@ -57,7 +57,7 @@ def _one_way(
     one: CabledPort,
     way: str,
     port: int,
-    line_bps: float | None,
+    payload_bps: float | None,
     plan: Throughput,
     evidence: dict[str, str],
 ) -> list[Measurement]:
@@ -67,7 +67,7 @@ def _one_way(
     for attempt in range(1, plan.tries + 1):
         result = partner.transfer(one.ip, port, way, float(plan.duration_s), plan.streams)
         transfer, idle = read(result), cpu_idle(result)
-        if idle >= _ENOUGH_IDLE or (transfer.received_bps or 0) >= _enough_bps(plan, line_bps):
+        if idle >= _ENOUGH_IDLE or (transfer.received_bps or 0) >= _enough_bps(plan, payload_bps):
             break
         rows.append(Measurement(f"{name}.{WAYS[way]}.starved{attempt}", transfer.received_bps, "bit/s", _starved(idle)))
         time.sleep(attempt * _PAUSE_S)
@@ -93,9 +93,9 @@ def _one_way(
     return rows
 
 
-def _enough_bps(plan: Throughput, line_bps: float | None) -> float:
+def _enough_bps(plan: Throughput, payload_bps: float | None) -> float:
     """A rate that is judged well whatever held it back needs no second try."""
-    return max(plan.min_fraction, plan.marginal_fraction) * (line_bps or 0.0) * TCP_SHARE
+    return max(plan.min_fraction, plan.marginal_fraction) * (payload_bps or 0.0)
 
 
 def cpu_idle(result: Mapping[str, object]) -> float:

@@ -53,7 +53,7 @@ def run_twin(
     *,
     host: str = "127.0.0.1",
     outlives_s: float | None = None,
-    make_host: HostMaker = ProcessHost,
+    make_host: HostMaker | None = None,
 ) -> None:
     """Print one JSON line and serve until SIGTERM, SIGINT, or `outlives_s` after stdin ended (None: never).
 
@@ -69,8 +69,23 @@ def run_twin(
     except OSError as e:
         raise UsageError(f"--state {state}: cannot use this folder: {e.strerror}") from e
     with _alone(state):
-        bench = Twin(twin, library, state, time.monotonic, make_host)
+        bench = Twin(twin, library, state, time.monotonic, make_host or host_maker(twin.host.kind))
         asyncio.run(_serve(bench, host, ports, outlives_s))
+
+
+def host_maker(kind: str) -> HostMaker:
+    """Who plays a test host of this kind."""
+    if kind == "process":
+        return ProcessHost
+    # here and not above: the process host needs nothing of it
+    from rig.twin.linux import host
+
+    return host.make(_tell)
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"rig: {text}\n")
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rig.config.library import Library
-from rig.config.twin import TwinFile
+from rig.config.twin import TwinCard, TwinFile
 from rig.twin.circuit import Output
 from rig.twin.endpoint import Host, link_of
 from rig.twin.faults import Faults
@@ -77,6 +77,7 @@ class Bench:
         self._host = Host(twin.host.slot, twin.host.aer)
         self._link = NO_LINK
         self._trained: tuple[OnBench, Host, int] | None = None
+        self._up_at_s: float | None = None
         faults = faults or Faults(twin.faults, clock)
         partner_bps = twin.host.partner_bps
         self._nic = Nic(addresses, lambda: 0.0 if faults.active("partner", "dead") else partner_bps)
@@ -189,11 +190,17 @@ class Bench:
         if self._machine.state == "off":
             return Link(0, 0, why="the host is off")
         self._train_anew(there)
+        if self._died(there.state):
+            return Link(0, 0, why="the card died")
         generation, lanes = link_of(there.state.card)
         slot = self._twin.host.slot
         link = there.link(min(generation, slot.gen, self._host.target), min(lanes, slot.lanes, there.lanes))
         silent = link.width and not self._host.answers(there.state)
         return Link(0, 0, why="the card's firmware has no PCIe") if silent else link
+
+    def _died(self, state: CardState) -> bool:
+        after_s = self._twin.cards.get(state.serial, TwinCard()).dies_after_s
+        return after_s is not None and self._up_at_s is not None and self._now_s - self._up_at_s >= after_s
 
     def _train_anew(self, there: Slotted) -> None:
         """Intermittent joints are drawn once a training: after a boot, and when the host sets Retrain Link."""

@@ -29,9 +29,12 @@ FAULTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "mains": ("dead", "silent", "garbage", "slow", "stuck"),
     "operator": ("dead", "silent", "garbage", "slow"),
     "partner": ("dead",),
+    "console": ("garbage", "silent"),
     "host": ("no_boot",),
 })  # fmt: skip
 """Plug to the faults this version of the twin can show."""
+LINUX = ("hang", "panic", "login_lost", "slow_boot", "hang_at_boot", "panic_at_boot")
+"""What besides only a host that is a real Linux can do."""
 
 
 def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -> None:
@@ -39,7 +42,7 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
     tree = read(path)
     for n, fault in enumerate(twin.faults):
         with _told_at(path, tree, ("faults", n)):
-            _check_fault(fault.plug, fault.kind)
+            _check_fault(fault.plug, fault.kind, linux=twin.host.kind == "linux")
     with _told_at(path, tree, ("psu2" if twin.psu2 else "psu", "wiring")):
         wiring(twin)
     drawer: dict[str, CardState] = {}
@@ -50,9 +53,11 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
             card_state(drawer, twin, library, unit.card)
 
 
-def _check_fault(plug: str, kind: str) -> None:
+def _check_fault(plug: str, kind: str, *, linux: bool) -> None:
     kinds = FAULTS.get(plug, ())
-    if kind not in kinds:
+    if plug == "host" and kind in LINUX and not linux:
+        raise UsageError(f"only a test host of the kind linux can show {kind!r}: host: {{kind: linux}}")
+    if kind not in (*kinds, *(LINUX if plug == "host" else ())):
         possible = f"it can do {', '.join(kinds)}" if kinds else f"no fault of the {plug} plug is built"
         raise UsageError(f"the twin cannot show a {kind!r} {plug}: {possible}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
 
 from rig.config.twin import TwinCard
@@ -11,7 +9,7 @@ from rig.twin.connectx3 import image
 from rig.twin.connectx3.chip import Chip
 from rig.twin.connectx3.faults import ChipFault
 from rig.twin.connectx3.flash import Timing
-from rig.twin.silicon import CardState, of
+from rig.twin.silicon import CardState, folder_of, of
 
 PRO = "connectx3pro"
 _NO_IMAGE = "blank"
@@ -24,7 +22,7 @@ def put_in(state: CardState, real: TwinCard, drawer: Path) -> None:
     """
     flash = real.flash
     state.chip = Chip(
-        drawer / _folder(state.serial),
+        drawer / folder_of(state.serial),
         part=flash.part,
         timing=Timing(flash.page_s, flash.erase_s),
         faults=[ChipFault(f.kind, f.after, f.times, f.at) for f in flash.faults],
@@ -49,9 +47,3 @@ def _factory_image(state: CardState, real: TwinCard) -> bytes:
         pro=state.card.family == PRO,
         failsafe=as_built.failsafe,
     )
-
-
-def _folder(serial: str) -> str:
-    """A name that no serial can lead out of the drawer with, and no two share."""
-    digest = hashlib.sha256(serial.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9]+', '_', serial)[:40]}-{digest}"

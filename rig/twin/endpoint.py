@@ -122,6 +122,11 @@ class Host:
                 space.write(at, config[at : at + 1])
         self._retrain()
 
+    def write_registers(self, function: int, at: int, data: bytes) -> None:
+        """One write of a host to a function that is there."""
+        if function < len(self._spaces):
+            self._spaces[function].write(at, data)
+
     def functions(self, driver: str | None) -> tuple[Function, ...]:
         """What enumeration finds behind the port."""
         state = self._state
@@ -258,8 +263,13 @@ def _nvm(state: CardState, driver: str | None) -> tuple[bytes, str]:
     """What the driver reads of the NVM, and finds wrong with it."""
     if driver is None:
         return b"", ""
+    return nvm_of(state), eeprom.fault(state)
+
+
+def nvm_of(state: CardState) -> bytes:
+    """What the card's NVM holds; empty: it is not modelled."""
     macs = [port_mac(state, n) for n in range(state.card.ports or 1)]
-    return eeprom.contents(state, macs), eeprom.fault(state)
+    return state.nvm or eeprom.contents(state, macs)
 
 
 def port_mac(state: CardState, port: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rig.config.twin import TwinCard
 from rig.errors import UsageError
 from rig.model import AdapterUnit, CardUnit
-from rig.twin import chips
+from rig.twin import chips, nvms
 from rig.twin.bench import Bench
 from rig.twin.board import Soldered
 from rig.twin.build import MLX4, card_state, soldered
@@ -46,6 +46,7 @@ class Hands(Bench):
         )
         if state.card.family in MLX4 and state.chip is None:
             chips.put_in(state, real, self._drawer)
+        nvms.put_in(state, self._drawer)
         truth = self._twin.power
         unit_w = truth.unit_sd_w * float(self.generator(f"unit {card.serial}").standard_normal())
         power = CardPower(state.card, state.power_w, self._inserts, truth, unit_w, self._start_s)

@@ -110,14 +110,15 @@ class Nic:
             function=n if own_function else 0,
             index=0 if own_function else n,
             mac=port_mac(state, n).hex(":"),
-            speed_bps=self._speed(state, n + 1) if name in self._up else None,
+            speed_bps=self.cable_bps(state, n + 1) if name in self._up else None,
             admin_up=name in self._up,
             speeds_bps=state.card.speeds_bps,
             media=state.card.port_type or "",
             address=self._addresses[n] if n < len(self._addresses) else "",
         )
 
-    def _speed(self, state: CardState, port: int) -> int | None:
+    def cable_bps(self, state: CardState, port: int) -> int | None:
+        """Rate that both ends of the cable in `port` (from 1) can do; None: there is no signal."""
         common = [s for s in state.card.speeds_bps if s <= self._partner_bps()]
         dark = port in state.ports_down or port in self._out
         return max(common) if common and not dark else None

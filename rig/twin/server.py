@@ -28,7 +28,7 @@ from rig.twin.supply.front import front_end
 from rig.twin.supply.instrument import Instrument
 from rig.twin.supply.models import MODELS
 from rig.twin.supply.server import FrontEnd, SupplyServer
-from rig.twin.view import Slot
+from rig.twin.view import LiveSlot
 from rig.twin.web import serve
 from rig.twin.wiring import MAIN, SECOND
 from rig.twin.world import World
@@ -60,6 +60,9 @@ class Machine(Protocol):
     @property
     def console_address(self) -> tuple[str, int]: ...
 
+    @property
+    def addresses(self) -> Mapping[str, str]: ...
+
     def start(self) -> None: ...
 
     def power(self, on: bool) -> None: ...
@@ -67,7 +70,7 @@ class Machine(Protocol):
     def close(self) -> None: ...
 
 
-HostMaker = Callable[[Slot, TwinHost, Path, tuple[str, int], Sequence[str]], Machine]
+HostMaker = Callable[[LiveSlot, TwinHost, Path, tuple[str, int], Sequence[str], Faults], Machine]
 
 
 class Twin:
@@ -98,7 +101,9 @@ class Twin:
         self._cables.close()
 
     async def _start(self, host: str, ports: Ports) -> Mapping[str, object]:
-        self._host = self._make_host(self.world, self._twin.host, self._state, (host, ports.console), self._addresses)
+        self._host = self._make_host(
+            self.world, self._twin.host, self._state, (host, ports.console), self._addresses, self._faults
+        )
         self._closing.push_async_callback(asyncio.to_thread, self._host.close)
         await asyncio.to_thread(self._host.start)
         switch = Mains(self._switch, self.world.mains, self.world.wall_w, self._faults)
@@ -109,9 +114,11 @@ class Twin:
             "supply": await self._supply("supply", host, ports.supply, MAIN, self._twin.psu),
             "supply_model": self._twin.psu.model,
             "operator": await self._web("operator", host, ports.operator, operator.app()),
-            "ports": list(self._addresses),
+            "ports": list(self._host.addresses),
             "iperf3_port": IPERF3_PORT,
         }
+        if forwarded := {one: at for one, at in self._host.addresses.items() if one != at}:
+            plugs["reached_at"] = forwarded
         plugs |= await self._optional(host, ports)
         if self.world.host_may_lose_power():
             watch = asyncio.create_task(self._watch())

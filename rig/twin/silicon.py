@@ -5,6 +5,8 @@ Everything here is the twin's own choice, good enough to look like the part; the
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -122,6 +124,8 @@ class CardState:
     """Contact that saw a voltage it cannot take, to the siemens its broken protection leads to ground."""
     nvram: str = "good"
     """Of an Intel or Broadcom card: see `rig.twin.eeprom`."""
+    nvm: bytes = b""
+    """What a host wrote to that NVM; empty: it is as it came."""
     chip: Chip | None = None
     """ConnectX-3: its registers and flash; `firmware` and `mac` then follow from what it booted."""
     absent_without_image: bool = False
@@ -141,3 +145,9 @@ class CardState:
     def power_off(self) -> None:
         if self.chip is not None:
             self.chip.power_off()
+
+
+def folder_of(serial: str) -> str:
+    """A name that no serial can lead out of the drawer with, and no two share."""
+    digest = hashlib.sha256(serial.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9]+', '_', serial)[:40]}-{digest}"

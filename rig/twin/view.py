@@ -108,6 +108,12 @@ class Gateway(Protocol):
 
     def config_read_data(self) -> int: ...
 
+    def read(self, address: int) -> int:
+        """One register, big-endian word at `address` of BAR 0; a semaphore is taken by it, as on silicon."""
+
+    def write(self, address: int, value: int) -> None:
+        """Set one register and do what that asks for."""
+
 
 class Slot(abc.ABC):
     """What a host may ask of the model and tell it; every method may be called from any thread."""
@@ -146,3 +152,31 @@ class Slot(abc.ABC):
     @abc.abstractmethod
     def traffic(self, netdev: str, to_host: bool, busy: bool) -> None:
         """The cable carries (or stopped carrying) traffic in one direction."""
+
+
+class LiveSlot(Slot):
+    """What a host asks whose processor reaches the card's registers by itself, one access at a time."""
+
+    @abc.abstractmethod
+    def write_registers(self, function: int, at: int, data: bytes) -> None:
+        """One write to the configuration space of a function: masks and write-1-to-clear apply."""
+
+    @abc.abstractmethod
+    def model(self) -> str | None:
+        """PCI id of the card in the slot in working order; None: there is none, or it is silent."""
+
+    @abc.abstractmethod
+    def has_cages(self) -> bool:
+        """Whether the ports of the card in the slot take modules; here each holds the end of a copper cable."""
+
+    @abc.abstractmethod
+    def cable_bps(self, port: int) -> int | None:
+        """Rate that the cable in `port` (from 1) and the partner at its end allow; None: no signal there."""
+
+    @abc.abstractmethod
+    def load_nvm(self) -> bytes:
+        """What the running card's NVM holds; empty: its NVM is not modelled."""
+
+    @abc.abstractmethod
+    def store_nvm(self, content: bytes) -> None:
+        """The card in the slot keeps this in its NVM from now on, with power or without."""

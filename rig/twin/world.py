@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rig.config.twin import TwinCard
-from rig.twin.endpoint import Host
+from rig.twin import nvms
+from rig.twin.endpoint import Host, answers, nvm_of
 from rig.twin.hands import Hands
 from rig.twin.inserted import Slotted
 from rig.twin.thermal import sensor_of
-from rig.twin.view import Function, Gateway, HostView, Slot
+from rig.twin.view import Function, Gateway, HostView, LiveSlot
 
 
-class World(Hands, Slot):
+class World(Hands, LiveSlot):
     """Adapter, card, slot, supply wiring, test host and mains; every method may be called from any thread."""
 
     def view(self) -> HostView:
@@ -45,6 +46,11 @@ class World(Hands, Slot):
                 if state == "booting" and isinstance(self._on_bench, Slotted) and self._on_bench.awake:
                     self._on_bench.state.cold_start()
             self._machine.state = state
+            # a restart does not bring a dead card back, its power does
+            if state == "off":
+                self._up_at_s = None
+            elif state == "up" and self._up_at_s is None:
+                self._up_at_s = self._now_s
             self._changed()
 
     def gateway(self) -> Gateway | None:
@@ -76,6 +82,37 @@ class World(Hands, Slot):
             self._advance()
             self._host.write(function, config)
             self._changed()
+
+    def write_registers(self, function: int, at: int, data: bytes) -> None:
+        with self._lock:
+            self._advance()
+            self._host.write_registers(function, at, data)
+            self._changed()
+
+    def model(self) -> str | None:
+        with self._lock:
+            state = self._running_card()
+            return state.card.pci_id if state and answers(state) == state.card.pci_id else None
+
+    def has_cages(self) -> bool:
+        with self._lock:
+            there = self._on_bench
+            return isinstance(there, Slotted) and "SFP" in (there.state.card.port_type or "")
+
+    def cable_bps(self, port: int) -> int | None:
+        with self._lock:
+            state = self._running_card()
+            return self._nic.cable_bps(state, port) if state else None
+
+    def load_nvm(self) -> bytes:
+        with self._lock:
+            there = self._on_bench
+            return nvm_of(there.state) if isinstance(there, Slotted) else b""
+
+    def store_nvm(self, content: bytes) -> None:
+        with self._lock:
+            if isinstance(self._on_bench, Slotted):
+                nvms.keep(self._on_bench.state, content, self._drawer)
 
     def ceiling_bps(self, netdev: str) -> float:
         with self._lock:

@@ -32,8 +32,9 @@ EVERY_INTERFACE = str(ipaddress.IPv4Address(0))
 class NotedHost:
     """Listens on nothing; remembers."""
 
-    def __init__(self, slot, config, state, console, addresses) -> None:
-        self.slot, self.console_address, self.addresses = slot, console, addresses
+    def __init__(self, slot, config, state, console, addresses, faults) -> None:
+        self.slot, self.console_address = slot, console
+        self.addresses = {address: address for address in addresses}
         self.told: list[object] = []
 
     def start(self) -> None:

@@ -179,19 +179,27 @@ class Chip:
 
     def config_write_data(self, value: int) -> None:
         """PCI configuration register 0x5c."""
-        with self._lock:
-            if not self._silent:
-                self._cr.put(self._config_address, value)
-                self.service()
+        self.write(self._config_address, value)
 
     def config_read_data(self) -> int:
-        """PCI configuration register 0x5c; here the chip sees a semaphore being taken."""
+        """PCI configuration register 0x5c."""
+        return self.read(self._config_address)
+
+    def write(self, address: int, value: int) -> None:
+        """A register set by an access of its own, and what that asks for done."""
+        with self._lock:
+            if not self._silent:
+                self._cr.put(address, value)
+                self.service()
+
+    def read(self, address: int) -> int:
+        """A register read by an access of its own: here the chip sees a semaphore being taken."""
         with self._lock:
             if self._silent:
                 return ONES
-            value = self._cr.get(self._config_address)
-            if self._config_address in registers.SEMAPHORES and not value:
-                self._cr.put(self._config_address, 1)
+            value = self._cr.get(address)
+            if address in registers.SEMAPHORES and not value:
+                self._cr.put(address, 1)
             return value
 
     def _drop_if_off_bus(self) -> None:

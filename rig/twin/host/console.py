@@ -11,6 +11,7 @@ import os
 import selectors
 import socket
 import threading
+from collections.abc import Callable
 
 from rig.errors import BenchError
 
@@ -37,7 +38,9 @@ class _Client:
 class Console:
     """A TCP server whose clients share one serial line; `attach` says what is at its far end."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, spoil: Callable[[bytes], bytes] | None = None) -> None:
+        """`spoil`: what a bad line makes of what is printed; None: nothing."""
+        self._spoil = spoil
         self._lock = threading.RLock()
         self._clients: dict[int, _Client] = {}
         self._tty: int | None = None
@@ -51,6 +54,7 @@ class Console:
 
     def emit(self, data: bytes) -> None:
         """Print on the line, from any thread; never blocks."""
+        data = self._spoil(data) if self._spoil else data
         with self._lock:
             for client in list(self._clients.values()):
                 try:
@@ -136,7 +140,10 @@ class Console:
     def _far_end(self, tty: int, events: int) -> None:
         try:
             if events & selectors.EVENT_READ:
-                self.emit(os.read(tty, _CHUNK))
+                data = os.read(tty, _CHUNK)
+                if not data:
+                    raise OSError("the far end hung up")
+                self.emit(data)
             if events & selectors.EVENT_WRITE:
                 self._type()
         except BlockingIOError:

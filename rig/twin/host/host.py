@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rig.config.twin import TwinHost
 from rig.errors import BenchError, RigError
+from rig.twin.faults import Faults
 from rig.twin.host import bootlog, guest, namespace, sysfs, writes
 from rig.twin.host.cables import Cables
 from rig.twin.host.console import Console
@@ -41,9 +42,11 @@ class ProcessHost:
         state: Path,
         console: tuple[str, int],
         addresses: Sequence[str],
+        faults: Faults | None = None,
         *,
         password: str = "",
     ) -> None:
+        self._spoil = faults.spoiler("console") if faults else None
         self._slot, self._config, self._state = slot, config, state
         self._console_at, self._addresses, self._password = console, tuple(addresses), password
         self._lock = threading.RLock()
@@ -74,7 +77,7 @@ class ProcessHost:
         self._options = namespace.probe()
         self._real_ip = namespace.tool("ip", "iproute2")
         self._state.mkdir(parents=True, exist_ok=True)
-        self._console = Console(*self._console_at)
+        self._console = Console(*self._console_at, spoil=self._spoil)
         self._closers.append(self._console.close)
         self._log = KernelLog(self._console.emit)
         self._cables = Cables(self._slot, self._addresses)
@@ -92,6 +95,11 @@ class ProcessHost:
     def console_address(self) -> tuple[str, int]:
         """Host and port of the console; needs `start`."""
         return self._console.address
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The ports' addresses, each to where this machine reaches it: here the same."""
+        return {address: address for address in self._addresses}
 
     @property
     def init_pid(self) -> int | None:
