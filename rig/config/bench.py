@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from rig.config.yamlfile import Section, read, validate
 from rig.errors import ConfigError
@@ -129,6 +129,15 @@ class FirmwareTools(Section):
     """Folder of the backups, relative to the bench file; None: `results/firmware` of the project."""
 
 
+class GoldenUnit(Section):
+    """The unit whose numbers this bench has to reproduce."""
+
+    file: str
+    """Made by `rig golden set`, relative to the bench file; what came of the checks is kept beside it."""
+    max_age_days: Positive = 30.0
+    """A check that is older says nothing any more."""
+
+
 class BenchOptions(Section):
     """The `options:` of the target."""
 
@@ -154,6 +163,8 @@ class BenchOptions(Section):
     firmware: FirmwareTools = FirmwareTools()
     calibration: dict[str, datetime.date] = Field(default_factory=dict)
     """Instrument to the date it is calibrated until."""
+    golden: GoldenUnit | None = None
+    """None: nobody knows whether this bench still measures what it did."""
 
     @property
     def is_virtual(self) -> bool:
@@ -179,10 +190,14 @@ class Coordinator(Section):
     coordinator_address: str | None = None
 
 
+_IMPORTS = {"type": "array", "items": {"type": "string"}, "contains": {"const": "rig.bench"}}
+
+
 class BenchFile(Section):
     """A labgrid environment file with every key accounted for; labgrid itself ignores unknown ones."""
 
-    imports: list[str]
+    imports: Annotated[list[str], WithJsonSchema(_IMPORTS)]
+    """Python modules and files that register classes with labgrid; `rig.bench` has to be among them."""
     targets: BenchTargets
     features: list[str] = Field(default_factory=list)
     options: Coordinator = Coordinator()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 
 from rig.config.limits import LimitSection
 from rig.config.yamlfile import Section, load
@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 State = Literal["aux", "driver", "ports_up", "one_link", "idle", "tx", "rx", "both"]
 """Power states, in the order in which they cost least."""
+StepName = Annotated[str, WithJsonSchema({"enum": [str(s) for s in Step]})]
 
 
 class Level(Section):
@@ -206,7 +207,7 @@ class Retry(Section):
 
 class PlanFile(Section):
     name: str
-    steps: Annotated[list[str], Field(min_length=1)] = [str(s) for s in Step if s is not Step.SOAK]
+    steps: Annotated[list[StepName], Field(min_length=1)] = [str(s) for s in Step if s is not Step.SOAK]
     short_check: ShortCheck = ShortCheck()
     first_power: FirstPower = FirstPower()
     enumeration: Enumeration = Enumeration()

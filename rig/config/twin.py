@@ -137,6 +137,7 @@ class TwinOperator(Section):
 
 
 Rail = Literal["12v", "3v3", "probe", "host"]
+Terminals = Annotated[list[Rail], BeforeValidator(_listed, json_schema_input_type=list[Rail] | Rail)]
 
 
 PsuModel = Literal[
@@ -153,7 +154,7 @@ class TwinPsu(Section):
     """An HMP from before HAMEG was renamed; the others have one identity only."""
     realistic: bool = False
     """Answers take the time they take on the bench; else they come at once."""
-    wiring: dict[Annotated[int, Field(ge=1, le=9)], Annotated[list[Rail], BeforeValidator(_listed)]] | None = None
+    wiring: dict[Annotated[int, Field(ge=1, le=9)], Terminals] | None = None
     """Channel to the rail or rails at its terminals; `host`: the test host's 12 V input. None: as usually done."""
 
 

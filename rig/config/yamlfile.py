@@ -33,7 +33,7 @@ def _number_as_written(value: object) -> object:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_number_as_written)]
+Name = Annotated[str, BeforeValidator(_number_as_written, json_schema_input_type=str | int)]
 """A text that people also write as a bare number: serials, model names."""
 
 
