@@ -1,6 +1,6 @@
 """The plugs of a running twin put into a bench file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
     options["virtual"] = True
     options["ports"] = [{"address": f"{ip}/{PREFIX}"} for ip in plugs["ports"]]
     options["iperf3_port"] = plugs["iperf3_port"]
-    tree["imports"] = [_absolute(bench_path, name) for name in tree["imports"]]
+    tree["imports"] = absolute_imports(bench_path, tree["imports"])
     with out.open("w", encoding="utf-8") as file:
         YAML(typ="rt").dump(tree, file)
     return out
@@ -68,5 +68,6 @@ def _node(tree: Any, loc: tuple[int | str, ...]) -> Any:
     return tree
 
 
-def _absolute(bench_path: Path, name: str) -> str:
-    return str((bench_path.parent / name).resolve()) if name.endswith(".py") else name
+def absolute_imports(bench_path: Path, imports: Sequence[str]) -> list[str]:
+    """The `imports:` of a bench file as they must be in a copy of it that lies elsewhere."""
+    return [str((bench_path.parent / name).resolve()) if name.endswith(".py") else name for name in imports]

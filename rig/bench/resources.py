@@ -66,6 +66,14 @@ class OperatorPlug(Resource):
 
 @target_factory.reg_resource
 @attr.s(eq=False)
+class RigBench(Resource):
+    """What a place carries of its bench file for runners that have none; see `rig.bench.place.carried`."""
+
+    file = attr.ib(validator=text)
+
+
+@target_factory.reg_resource
+@attr.s(eq=False)
 class OperatorTerminal(Resource):
     """A person at a terminal."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -70,6 +71,8 @@ def spawn(config: GuardConfig, sock: socket.socket, log_dir: Path) -> subprocess
             stderr=log,
             pass_fds=[sock.fileno()],
             start_new_session=True,
+            # a CI runner kills, when a job is cancelled, whatever still carries its mark
+            env={**os.environ, "RUNNER_TRACKING_ID": ""},
             # where this very package lies: a module of the user's folder must not stand in for one of ours
             cwd=Path(rig.__file__).parent.parent,
         )

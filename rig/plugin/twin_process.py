@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rig.bench.place.lease import leased
 from rig.bench.plugs import plug_in
 from rig.errors import BenchError, UsageError
 from rig.plugin.order import bench_options
@@ -85,13 +86,14 @@ class TwinProcess:
 
 @contextlib.contextmanager
 def plugged(bench_path: Path) -> Iterator[Path]:
-    """The bench file as it is, or of a virtual bench a copy at whose plugs a twin of its own answers meanwhile.
+    """The bench file as it is, of a place a copy with its resources, of a virtual bench one with those of its own twin.
 
     UsageError when the bench file is wrong, BenchError when the twin does not start.
     """
     bench = bench_options(bench_path)
     if bench.twin is None:
-        yield bench_path
+        with leased(bench_path) as path:
+            yield path
         return
     with tempfile.TemporaryDirectory(prefix="rig-twin-") as folder:
         state = Path(folder)
