@@ -1,7 +1,7 @@
 """The journal of a batch: append-only, on disk before anybody is told.
 
-A batch folder holds `batch.json`, one folder per run, `resumes.jsonl` where it was gone on with, and, once it ended,
-`batch_stop.json`. A run folder holds
+A batch folder holds `batch.json`, one folder per run, `resumes.jsonl` where it was gone on with, `places.jsonl` where
+its bench is a place of a coordinator, and, once it ended, `batch_stop.json`. A run folder holds
 `run.json` (start), `judged.jsonl`, `events.jsonl`, `power.jsonl`, `evidence/`, `firmware/`, and `stop.json`.
 A run without a stop record crashed, and every reader says so. Times are wall clock seconds and ISO 8601 in UTC.
 """
@@ -69,7 +69,7 @@ class RunRecord:
         now = time.time()
         _write_json(
             self.folder / "run.json",
-            {"schema": SCHEMA, "run": folder.name, "started": iso(now), "started_s": now, **_start_row(start)},
+            {"schema": SCHEMA, "run": self.folder.name, "started": iso(now), "started_s": now, **_start_row(start)},
         )
 
     def judged(self, step: Step, judged: Iterable[Judged]) -> None:
@@ -111,11 +111,24 @@ class RunRecord:
         )
 
 
-class BatchRecord:
+class BatchRuns:
+    """The runs of a batch that somebody else begins and ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, start: Start) -> RunRecord:
+        """Open the journal of the next run."""
+        stamp = datetime.now(UTC).strftime("%H%M%S")
+        name = f"{stamp}-{safe_name(start.unit.adapter.serial)}-{safe_name(start.unit.card.serial)}-{start.attempt}"
+        return RunRecord(self.folder / name, start)
+
+
+class BatchRecord(BatchRuns):
     """The folder of a batch, its own start and stop, and every time it was gone on with."""
 
     def __init__(self, folder: Path, row: Mapping[str, object], *, resumed: bool = False) -> None:
-        self.folder = folder
+        super().__init__(folder)
         stop = folder / "batch_stop.json"
         if not resumed:
             now = time.time()
@@ -125,17 +138,12 @@ class BatchRecord:
             _append(folder / "resumes.jsonl", [{"resumed_s": time.time(), **row, "stopped": _read_json(stop)}])
         stop.unlink(missing_ok=True)
 
-    def run(self, start: Start) -> RunRecord:
-        """Open the journal of the next run."""
-        stamp = datetime.now(UTC).strftime("%H%M%S")
-        name = f"{stamp}-{safe_name(start.unit.adapter.serial)}-{safe_name(start.unit.card.serial)}-{start.attempt}"
-        return RunRecord(_free(self.folder / name), start)
-
-    def stop(self, status: str, error: str | None) -> None:
-        now = time.time()
+    def stop(self, status: str, error: str | None, taken_out: Mapping[str, str] | None = None) -> None:
+        """Write the stop record; `taken_out` names benches that were, and why."""
+        now, out = time.time(), {"taken_out": dict(taken_out)} if taken_out else {}
         _write_json(
             self.folder / "batch_stop.json",
-            {"ended": iso(now), "ended_s": now, "status": status, "error": error},
+            {"ended": iso(now), "ended_s": now, "status": status, "error": error, **out},
         )
 
 
@@ -167,6 +175,11 @@ def held(folder: Path) -> Iterator[None]:
         raise UsageError(f"{folder}: another rig is at work on this batch; wait until it ends") from None
     finally:
         os.close(descriptor)
+
+
+def append_place(folder: Path, event: str, row: Mapping[str, object]) -> None:
+    """Append to a batch's `places.jsonl` what became of the place its bench is: `place_acquired`, `brought_down` ..."""
+    _append(folder / "places.jsonl", [{"event": event, "time_s": time.time(), **row}])
 
 
 def append_rework(file: Path, row: Mapping[str, object]) -> None:
@@ -264,12 +277,18 @@ def _judged_row(step: Step, attempt: int, j: Judged) -> dict[str, object]:
 
 
 def _new_folder(folder: Path) -> Path:
+    """`folder`, or the first free name after it, made; benches that share a batch may ask for one name at once."""
     try:
-        folder.mkdir(parents=True)
-        sync_folder(folder.parent)
+        while True:
+            found = _free(folder)
+            try:
+                found.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            sync_folder(found.parent)
+            return found
     except OSError as e:
         raise BenchError(f"{folder}: the run's folder cannot be made: {e.strerror}") from e
-    return folder
 
 
 def _free(path: Path) -> Path:

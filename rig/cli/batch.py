@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rig.cli.shared import BENCH, EXIT_CANCELLED, EXIT_FAIL, FILE, FOLDER, exit_code, guarded, printable
+from rig.cli.shared import (
+    EXIT_CANCELLED,
+    EXIT_FAIL,
+    FILE,
+    FOLDER,
+    TAKE_OVER,
+    WAIT,
+    exit_code,
+    guarded,
+    printable,
+)  # fmt: skip
 from rig.errors import UsageError
 
 OUT = "--out"
@@ -21,7 +31,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("batch", type=FILE)
-@BENCH
+@click.option(
+    "--bench", "benches", multiple=True, required=True, metavar="FILE",
+    help="Bench file, or 'tag:QUERY' for places of a coordinator; repeatable: they share the batch.",
+)  # fmt: skip
+@click.option(
+    "-n", "most", type=int, metavar="N",
+    help="So many benches at most; of a virtual bench so many [default: every --bench, one place of a tag].",
+)  # fmt: skip
 @click.option("--plan", type=FILE, help="Plan file instead of the batch's own.")
 @click.option("--out", type=FOLDER, help="Folder for the results [default: results/DATE/TIME-NAME].")
 @click.option("--twin", type=FILE, help="Twin file instead of the virtual bench's own.")
@@ -36,11 +53,14 @@ if TYPE_CHECKING:
     "--unit", "units", multiple=True, metavar="SERIAL", help="This unit alone, by adapter or card; repeatable."
 )
 @click.option("--step", "steps", multiple=True, metavar="STEP", help="This step alone; repeatable.")
+@WAIT
+@TAKE_OVER
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 @guarded
 def batch(
     batch: Path,
-    bench: Path,
+    benches: tuple[str, ...],
+    most: int | None,
     plan: Path | None,
     out: Path | None,
     twin: Path | None,
@@ -49,18 +69,29 @@ def batch(
     tray: Path | None,
     units: tuple[str, ...],
     steps: tuple[str, ...],
+    wait_s: float,
     *,
+    take_over: bool,
     scan: bool,
     as_json: bool,
 ) -> None:
-    """Take every unit of BATCH through the plan, or what of it is left."""
+    """Take every unit of BATCH through the plan, or what of it is left; several benches do it in parallel."""
+    from dataclasses import replace
+
+    from rig.bench.place.lease import Terms
     from rig.cli.scan import scan as scanned
     from rig.plugin.choice import Choice
+    from rig.plugin.fleet.seats import seats
     from rig.plugin.order import make
     from rig.plugin.session import run_order
 
+    found = seats(benches, most, twin)
+    if len(found) > 1 and twin_state is not None:
+        raise UsageError("--twin-state: a virtual card's flash is on one virtual bench; it does not go with several")
     choice = Choice(_resumed(resume, out), tray, scanned if scan else None, units, steps)
-    order = make(batch, bench, plan, twin, out, twin_state, choice)
+    several = found if len(found) > 1 else ()
+    made = make(batch, found[0].path, plan, twin, out, twin_state, choice, several)
+    order = replace(made, terms=Terms(wait_s, take_over))
     result = run_order(order)
     finish(result, virtual=order.bench.is_virtual, as_json=as_json)
     sys.exit(EXIT_CANCELLED if result.cancelled else exit_code(result.verdicts()))
@@ -92,7 +123,8 @@ def finish(result: Result, *, virtual: bool, as_json: bool) -> None:
 
         click.echo(json.dumps({"units": rows}))
     else:
-        table.print_units(rows, virtual=virtual)
+        several = len({row.get("bench") for row in rows} - {None}) > 1
+        table.print_units(rows if several else [{**row, "bench": None} for row in rows], virtual=virtual)
         click.echo(f"report: {page}")
 
 
@@ -102,6 +134,8 @@ def written(result: Result) -> Path:
 
     page = html.write(result.folder)
     (result.folder / "summary.md").write_text(markdown.summary(result.folder), encoding="utf-8")
+    for name, why in result.taken_out.items():
+        click.echo(f"rig: {printable(f'bench {name} was taken out: {why}')}", err=True)
     if result.error:
         click.echo(f"rig: {printable(result.error)}", err=True)
     return page
@@ -117,6 +151,7 @@ def _row(o: Outcome) -> dict[str, object]:
         "design": o.unit.adapter.design,
         "model": o.unit.card.model,
         "run": str(o.folder),
+        **({"bench": o.bench} if o.bench else {}),
     }
 
 

@@ -22,6 +22,11 @@ EXIT_FAIL, EXIT_USAGE, EXIT_BENCH, EXIT_NOT_RUN, EXIT_CANCELLED = 1, 2, 3, 4, 13
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 BENCH = click.option("--bench", type=FILE, required=True, help="Bench file (a labgrid environment).")
+WAIT = click.option(
+    "--wait", "wait_s", type=click.FloatRange(0), default=600.0, show_default=True, metavar="S",
+    help="Seconds to wait for the bench where it is a place of a coordinator.",
+)  # fmt: skip
+TAKE_OVER = click.option("--take-over", is_flag=True, help="Take the place even from a job or person that has it.")
 
 
 def exit_code(verdicts: list[Verdict]) -> int:

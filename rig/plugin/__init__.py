@@ -14,12 +14,11 @@ import pytest
 from rig.errors import RigError, UsageError
 from rig.plugin.campaign import Campaign
 from rig.plugin.choice import Choice
-from rig.plugin.order import Insert, Order, make
+from rig.plugin.fleet import worker
+from rig.plugin.order import insert_id, make
 from rig.plugin.progress import Progress
+from rig.plugin.stash import CAMPAIGN, ORDER
 from rig.plugin.unitrun import Failed, NotTaken, UnitRun
-
-ORDER = pytest.StashKey[Order]()
-CAMPAIGN = pytest.StashKey[Campaign]()
 
 _EXPECTED = (Failed, NotTaken, RigError)
 
@@ -40,12 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "step(name): the step of the way of one unit that a HIL test takes")
-    if ORDER in config.stash:
+    if ORDER in config.stash or worker.join(config):
         return
     option = config.option
     bench = option.rig_bench or getattr(option, "lg_env", None)
     if option.rig_batch is None:
         return
+    if getattr(option, "numprocesses", None) or getattr(option, "tx", None):
+        raise pytest.UsageError(
+            "several benches work one batch by 'rig batch -n', not by pytest's -n: see docs/fleet.md"
+        )
     if bench is None:
         raise pytest.UsageError("a batch needs a bench: --lg-env configs/benches/....yaml")
     try:
@@ -66,14 +69,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     order = metafunc.config.stash.get(ORDER, None)
     if "unit_run" in metafunc.fixturenames and order is not None:
         inserts = order.inserts
-        ids = [_id(order, insert) for insert in inserts]
+        ids = [insert_id(order, insert) for insert in inserts]
         metafunc.parametrize("unit_run", range(len(inserts)), ids=ids, indirect=True, scope="session")
-
-
-def _id(order: Order, insert: Insert) -> str:
-    unit = order.units[insert.unit]
-    again = f"-retry{insert.again}" if insert.again else ""
-    return f"{insert.unit + 1}-{unit.adapter.serial}-{unit.card.serial}{again}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -116,7 +113,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """After the last step of an insert the order may say that it has seen enough."""
     done = yield
     running = item.config.stash.get(CAMPAIGN, None)
-    if running is not None and nextitem is not None and _insert(item) != _insert(nextitem):
+    asks = running is not None and running.order.enough is not None
+    if running is not None and asks and nextitem is not None and _insert(item) != _insert(nextitem):
         item.session.shouldstop = running.enough() or item.session.shouldstop
     return done
 
@@ -129,7 +127,7 @@ class _Cancel:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest tells of a `shouldstop` in the same way
-        self._running.cancelled = self._running.stopped is None
+        self._running.cancelled = self._running.stopped is None and self._running.lost is None
         del excinfo
 
 
@@ -152,6 +150,10 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The batch on its bench: opened at the first use, off and written down at the end."""
     config = request.config
     running = config.stash.get(CAMPAIGN, None)
+    if running is not None and running.is_part:
+        # the worker opens its bench before the first unit, and closes it after the last
+        yield running
+        return
     if running is None:
         running = config.stash[CAMPAIGN] = Campaign(config.stash[ORDER], Progress().tell)
     config.pluginmanager.register(_Cancel(running))

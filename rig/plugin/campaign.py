@@ -7,12 +7,14 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rig import record
 from rig.bench.load import Bench, open_bench
+from rig.bench.place.lease import Lease
+from rig.bench.place.resolved import remote
 from rig.bench.plugs import plug_in
 from rig.config.library import project_root
 from rig.errors import BenchError, RigError, UsageError
@@ -20,7 +22,7 @@ from rig.expect import Parts
 from rig.guard.config import MAIN
 from rig.model import Limit, Unit
 from rig.netlist import Board, probe_pairs
-from rig.plugin import firmware
+from rig.plugin import firmware, golden, golden_check
 from rig.plugin.aftermath import attend
 from rig.plugin.order import Order
 from rig.plugin.past import Past
@@ -40,11 +42,22 @@ Tell = Callable[[str, str], None]
 """Progress: what about (`unit`, `step`, `bench`), and a sentence."""
 
 
-class Campaign:
-    """State of one batch; use as a context manager."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A batch that another process begins and ends, and several benches work."""
 
-    def __init__(self, order: Order, tell: Tell) -> None:
+    folder: Path
+    batch_id: str
+
+
+class Campaign:
+    """State of one batch; use as a context manager. With `part` it is one bench of several, and ends no batch."""
+
+    def __init__(self, order: Order, tell: Tell, part: Part | None = None) -> None:
         self.order, self.tell = order, tell
+        # before anything is written: its file may be wrong
+        self._golden = golden.golden(order.bench_path, order.bench)
+        self.is_part = part is not None
         self.outcomes: list[Outcome] = []
         self.cancelled = False
         self.error: str | None = None
@@ -52,21 +65,32 @@ class Campaign:
         """Why what was left of the order was not needed any more."""
         self.not_opened: RigError | None = None
         """Why the bench could not be opened at all."""
-        self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
+        self.taken_out: dict[str, str] = {}
+        """Benches that broke while others went on, and why."""
         self._stack, self._lock = contextlib.ExitStack(), contextlib.ExitStack()
-        self._lock.enter_context(record.held(self.folder))
-        self._journal = self._begun()
+        self._journal: record.BatchRecord | None = None
+        if part is None:
+            self.folder, self.batch_id = record.batch_folder(order.out, project_root() / "results", order.batch.name)
+            self._lock.enter_context(record.held(self.folder))
+            self._journal = self._begun()
+        else:
+            self.folder, self.batch_id = part.folder, part.batch_id
+        self._runs = self._journal or record.BatchRuns(self.folder)
         self._past = Past(self.folder, virtual=order.bench.is_virtual)
         self._errors_in_a_row: list[Unit] = []
         self._running: UnitRun | None = None
         self._measured: list[tuple[Unit, Mapping[str, float]]] = []
         self._bench: Bench | None = None
+        self._lease: Lease | None = None
         self.workshop = Workshop(order, firmware.vault(order.bench_path, order.bench), None)
 
     def open(self) -> Bench:
         """Start the twin if there is one, then open the bench; BenchError when a plug does not answer."""
         try:
             self._bench = self._open()
+            if self.order.judges and not self.order.proves_bench:
+                # only now: a burn that a run left is looked after on a bench in any order
+                golden.refuse_out_of_order(self._golden)
         except RigError as e:
             self.not_opened, self.error = e, str(e)
             raise
@@ -80,7 +104,7 @@ class Campaign:
         return self._bench
 
     def _open(self) -> Bench:
-        path = self.order.bench_path
+        path = self._reached()
         unfinished = self.workshop.vault.on_bench(self.workshop.key)
         if self.order.twin_path is not None:
             state = self._twin_state(unfinished)
@@ -98,6 +122,22 @@ class Campaign:
         # every plug that powers anything answers now, with all outputs off, or no unit is touched
         bench.strategy.transition("off")
         return bench
+
+    def _reached(self) -> Path:
+        """The bench file to open: the order's, or that of its place, once it is this batch's."""
+        path = self.order.bench_path
+        if remote(path) is None:
+            return path
+        self._lease = self._stack.enter_context(
+            Lease(path, self.order.terms, self.folder, lambda text: self.tell("bench", text))
+        )
+        self.tell("bench", f"place {self._lease.place} is acquired")
+        return self._lease.bench_path
+
+    @property
+    def lost(self) -> str | None:
+        """Why the bench's place is not this batch's any more."""
+        return self._lease.lost if self._lease else None
 
     def _twin_state(self, unfinished: tuple[Burning, ...]) -> Path:
         """Where the twin keeps its cards: as ordered, or where a burn that never ended left them, or anew."""
@@ -128,10 +168,12 @@ class Campaign:
             self.error = self.error or str(e)
             raise
         finally:
+            self.error = self.error or self.lost
             status = "cancelled" if self.cancelled else "error" if self.error else "finished"
-            self._journal.stop(status, self.error)
-            for outcome in self.outcomes:
-                pack_power(outcome.folder)
+            if self._journal is not None:
+                self._journal.stop(status, self.error, self.taken_out)
+                for outcome in self.outcomes:
+                    pack_power(outcome.folder)
             self._lock.close()
 
     @contextlib.contextmanager
@@ -158,15 +200,32 @@ class Campaign:
         try:
             yield run
         finally:
-            self._running = None
-            outcome = run.close(cancelled=self.cancelled)
-            self.outcomes.append(outcome)
-            self._count_errors(outcome)
+            if self._running is run:
+                self.end()
+
+    @property
+    def is_at_unit(self) -> bool:
+        """Whether a run goes on."""
+        return self._running is not None
+
+    def end(self) -> Outcome | None:
+        """Close the run that goes on, power off and all; its outcome, None where there is none."""
+        run, self._running = self._running, None
+        if run is None:
+            return None
+        if self.lost:
+            run.fail(self.lost)
+        off = None if self.cancelled else golden_check.proven(self._golden, self.order, run, self.tell)
+        outcome = run.close(cancelled=self.cancelled)
+        self.outcomes.append(outcome)
+        self._count_errors(outcome)
+        self.error = self.error or off
+        return outcome
 
     def not_due(self, number: int) -> str | None:
         """Why the order's insert `number` is not taken: a retry that nothing calls for; None: it is."""
         insert, policy = self.order.inserts[number], self.order.plan.retry
-        if insert.again == 0:
+        if insert.again == 0 or self.is_part:
             return None
         last = next((o for o in self.outcomes[-1:] if o.unit == self.order.units[insert.unit]), None)
         if last is None:
@@ -233,7 +292,7 @@ class Campaign:
             order.hashes(),
             order.asked,
         )
-        return self._journal.run(start)
+        return self._runs.run(start)
 
     def _instruments(self) -> dict[str, dict[str, str]]:
         """Every instrument of the bench; the main one under the name it has in `calibration:`, `supply`."""
@@ -266,6 +325,7 @@ class Campaign:
             "virtual": order.bench.is_virtual,
             "units": [record.unit_row(u) for u in order.units],
             "hashes": order.hashes(),
+            **({"benches": [s.name for s in order.benches]} if order.benches else {}),
             **({"compare": dict(order.compare)} if order.compare else {}),
         }
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rig.bench.load import check_bench
+from rig.bench.place.lease import Terms
 from rig.config.batch import BatchFile, load_batch, tray_path
 from rig.config.bench import TARGET, BenchOptions
 from rig.config.envelope import EnvelopeFile, load_envelope
@@ -42,6 +43,17 @@ class Insert:
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """One bench of several that work a batch."""
+
+    name: str
+    """Of the bench in records: no two are alike."""
+    path: Path
+    options: BenchOptions
+    twin_path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One call of `rig batch`, checked."""
 
@@ -73,6 +85,17 @@ class Order:
     """Steps of the plan to take; empty: all."""
     then: Standing | None = None
     """The batch in the folder that this goes on with; None: it begins."""
+    proves_bench: bool = False
+    """It takes the golden unit to see whether the bench is in order."""
+    judges: bool = True
+    """It judges units, which a bench out of order cannot; a card's firmware is brought back on any bench."""
+
+    terms: Terms = field(default_factory=Terms)
+    """How a place is waited for, where the bench is one."""
+    benches: tuple[Seat, ...] = ()
+    """Benches that work it in parallel; empty: the one bench."""
+    seat: str = ""
+    """Which of several benches this part of the order is for."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -100,8 +123,12 @@ def make(
     out: Path | None = None,
     twin_state: Path | None = None,
     choice: Choice | None = None,
+    seats: Sequence[Seat] = (),
 ) -> Order:
-    """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong."""
+    """Read and cross-check every file; UsageError with file and line, and nothing started, when one is wrong.
+
+    `seats`: several benches for it, of which `bench_path` is the first's.
+    """
     library, choice = default_library(), choice or Choice()
     then = None if choice.resume is None else standing(choice.resume)
     if then is None and (choice.units or choice.steps) and out is not None and holds_batch(out):
@@ -113,7 +140,41 @@ def make(
     listed = tray_path(batch_path, batch, tray)
     files, plan = [batch_path, path, *([listed] if listed else [])], load_plan(path)
     whole = order_of(library, batch, units, plan, path, bench_path, twin_path, out, twin_state, files)
-    return _chosen(whole, choice, then)
+    if not seats and then is not None and then.start.benches:
+        seats = (Seat(whole.bench.name, bench_path, whole.bench, whole.twin_path),)  # what is left of several
+    return _chosen(shared(whole, seats) if seats else whole, choice, then)
+
+
+def shared(order: Order, seats: Sequence[Seat]) -> Order:
+    """The order for several benches; UsageError where their twins do not fit its units, or some are virtual alone."""
+    kinds = {seat.options.is_virtual for seat in seats}
+    if len(kinds) > 1:
+        raise UsageError("virtual and real benches do not share a batch: its results would be neither")
+    for twin in sorted({seat.twin_path for seat in seats if seat.twin_path is not None}):
+        _check_twin(twin, order.library, order.units)
+    names = ", ".join(seat.name for seat in seats)
+    # files of a bench are on record with the runs made on it: a batch may go on with fewer benches, or others
+    own = {order.bench_path, order.twin_path}
+    files = tuple(f for f in order.files if f not in own)
+    bench = order.bench.model_copy(update={"name": names})
+    return replace(order, bench=bench, files=files, benches=tuple(seats))
+
+
+def for_seat(order: Order, seat: Seat) -> Order:
+    """The part of a shared order that one bench has."""
+    files = (*order.files, *(f for f in (seat.path, seat.twin_path) if f is not None))
+    options = seat.options.model_copy(update={"name": seat.name})
+    return replace(
+        order, bench_path=seat.path, bench=options, twin_path=seat.twin_path, files=files, benches=(),
+        seat=seat.name, then=None,
+    )  # fmt: skip
+
+
+def insert_id(order: Order, insert: Insert) -> str:
+    """How pytest names an insert of the order."""
+    unit = order.units[insert.unit]
+    again = f"-retry{insert.again}" if insert.again else ""
+    return f"{insert.unit + 1}-{unit.adapter.serial}-{unit.card.serial}{again}"
 
 
 def _tray(batch_path: Path, choice: Choice, out: Path | None, then: Standing | None) -> tuple[Path | None, Path | None]:
@@ -134,7 +195,8 @@ def _tray(batch_path: Path, choice: Choice, out: Path | None, then: Standing | N
 def _chosen(whole: Order, choice: Choice, then: Standing | None) -> Order:
     """What of the order is left, or asked for."""
     if then is not None:
-        refuse_another(then, whole.batch.name, whole.bench.name, whole.hashes())
+        several = bool(whole.benches and then.start.benches)
+        refuse_another(then, whole.batch.name, then.start.bench if several else whole.bench.name, whole.hashes())
     asked = chosen_steps(choice.steps, whole.plan.steps)
     # a step that is asked for is taken of every unit, however far the unit came
     todo = chosen_units(whole.units, choice.units, None if choice.steps else then)

@@ -27,6 +27,7 @@ from rig.steps.firmware.report import Log
 Measure = Callable[[], Findings]
 _BY_ITS_DRIVER = (Step.LINK, Step.THROUGHPUT, Step.POWER_PROFILE, Step.SOAK)
 """Steps that say nothing of a card whose driver the host has not got."""
+NOT_OFF = "it is not proven that the power is off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Outcome:
     folder: Path
     hands_off: str | None = None
     """Why nothing may take this unit again by itself; None: the plan's policy decides."""
+    bench: str = ""
+    """Where it was read back."""
 
 
 class NotTaken(Exception):
@@ -84,6 +87,26 @@ class UnitRun:
     def refuse(self, reason: str | None) -> None:
         """Take no step of this unit (the bench is out of order); None: go on."""
         self._stopped_by = reason
+
+    def fail(self, reason: str) -> None:
+        """The bench is this batch's no more: what of the unit was not judged stays so, and its run is an error."""
+        self._error = self._stopped_by = reason
+
+    @property
+    def judged(self) -> tuple[Judged, ...]:
+        """Every judgement so far."""
+        return tuple(self._judged)
+
+    @property
+    def error(self) -> str | None:
+        """What was wrong with the bench; None: nothing was."""
+        return self._error
+
+    def bench_is_off(self, why: str) -> None:
+        """The bench does not measure what it did: this run judged nothing, whatever its rows say."""
+        self._error = self._error or why
+        self.journal.event("error", text=why)
+        self._keep(Step(self.plan.steps[-1]), [Judged(Measurement("bench.golden", None, ""), Verdict.ERROR, why)])
 
     # --- where the unit is ------------------------------------------------------------------------------------
 
@@ -286,7 +309,7 @@ class UnitRun:
             self.bench.strategy.safe_off()
         except BenchError as e:
             self._error = self._error or str(e)
-            self._hands_off = "it is not proven that the power is off"
+            self._hands_off = NOT_OFF
             self.journal.event("error", text=f"off could not be proven: {e}")
             self._keep(Step(self.plan.steps[-1]), [Judged(Measurement("bench.off", None, ""), Verdict.ERROR, str(e))])
 

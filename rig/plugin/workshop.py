@@ -25,7 +25,9 @@ class Workshop:
     @property
     def key(self) -> str:
         """The name under which a burn on this bench is on record."""
-        return firmware.bench_key(self.order.bench_path)
+        key = firmware.bench_key(self.order.bench_path)
+        # virtual benches of one file are several all the same
+        return f"{key}#{self.order.seat}" if self.order.seat and self.order.twin_path else key
 
     def card(self, unit: Unit) -> Card:
         return self.order.library.card(unit.card.model)

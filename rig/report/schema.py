@@ -54,6 +54,8 @@ class BatchStart(Part):
     """What a comparison stated before its first insert: `a`, `b`, `margin_w`, `inserts`, `stops_early`."""
     hashes: dict[str, str] = {}
     """SHA-256 of every file it was made from, by path."""
+    benches: tuple[str, ...] = ()
+    """Benches that worked it in parallel; empty: the one bench."""
 
 
 class BatchStop(Part):
@@ -62,6 +64,8 @@ class BatchStop(Part):
     ended_s: Seconds | None = None
     status: str
     error: str | None = None
+    taken_out: dict[str, str] = {}
+    """Benches that broke while others went on, and why."""
 
 
 class Start(UnitPart):

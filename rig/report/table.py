@@ -25,14 +25,18 @@ _STYLES = {
 def print_units(rows: Iterable[Mapping[str, object]], *, virtual: bool = False, console: Console | None = None) -> None:
     """Print units as at the end of `rig batch`; `virtual` says so in the title.
 
-    A row has `adapter`, `design`, `card`, `model`, `verdict`, `failed` (names), `cause` (text or None).
+    A row has `adapter`, `design`, `card`, `model`, `verdict`, `failed` (names), `cause` (text or None), and where there
+    were several benches `bench`.
     """
-    table = _table("Unit", "Verdict", "Cause, and what to do")
+    rows = tuple(rows)
+    several = any(row.get("bench") for row in rows)
+    table = _table("Unit", *(("Bench",) if several else ()), "Verdict", "Cause, and what to do")
     table.title = Text("VIRTUAL: no hardware was tested") if virtual else None
     for row in rows:
         verdict = one_line(str(row["verdict"]))
         unit = _two(f"{row['adapter']} + {row['card']}", f"{row['design']} + {row['model']}")
-        table.add_row(unit, Text(verdict, style=_STYLES.get(verdict, "")), _reason(row))
+        where = (_cell(row.get("bench") or ""),) if several else ()
+        table.add_row(unit, *where, Text(verdict, style=_STYLES.get(verdict, "")), _reason(row))
     (console or Console()).print(table)
 
 
