@@ -1,0 +1,1 @@
+"""What a bench measured before, with its noise, and whether what it measures now is something else."""
