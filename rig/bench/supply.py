@@ -165,6 +165,11 @@ class GuardedSupplyDriver(Driver, SupplyPort):
         """How well each rail is read back."""
         return self._guardian.accuracy()
 
+    @property
+    def guardian_pid(self) -> int:
+        """Process id of the guardian."""
+        return self._guardian.pid
+
     def tripped(self) -> str | None:
         """Why the guardian switched everything off for good; None: it did not."""
         return self._guardian.tripped()
