@@ -1,0 +1,1 @@
+"""What `rig init` finds of a bench, and the bench file it makes of that."""
