@@ -5,11 +5,17 @@ from __future__ import annotations
 import click
 
 from rig import __version__
+from rig.cli.baseline import baseline
 from rig.cli.batch import batch, demo
 from rig.cli.bench import cards, doctor, twin
+from rig.cli.ci import ci
 from rig.cli.compare import compare
 from rig.cli.diagnose import diagnose
 from rig.cli.firmware import firmware
+from rig.cli.golden import golden
+from rig.cli.init import init
+from rig.cli.places import places
+from rig.cli.schema import schema
 from rig.cli.shared import exit_code
 from rig.cli.stored import envelope, report, results
 from rig.cli.supply import supply
@@ -25,8 +31,8 @@ def rig() -> None:
 
 
 for command in (
-    batch, cards, compare, demo, diagnose, doctor, envelope, firmware, matrix, record_, report, results, rework,
-    supply, twin, yield_,
+    baseline, batch, cards, ci, compare, demo, diagnose, doctor, envelope, firmware, golden, init, matrix, places,
+    record_, report, results, rework, schema, supply, twin, yield_,
 ):  # fmt: skip
     rig.add_command(command)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,9 +92,10 @@ def _order(place: Place, task: str, unit: Unit, **firmware: object) -> Order:
     )
     entry = _valid(UnitEntry, dict(unit_row(unit)))
     batch = BatchFile(name=name, plan=name, units=[entry])
-    return order_of(
+    made = order_of(
         default_library(), batch, (unit,), plan, Path(name), place.bench, place.twin, place.out, place.twin_state, []
     )
+    return replace(made, judges=False)
 
 
 def _valid(schema: type[S], given: dict[str, object]) -> S:
