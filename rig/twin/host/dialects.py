@@ -35,6 +35,8 @@ class Dialect:
     """Modules that come with it and without which there is no Ethernet port."""
     version: str = ""
     """What `ethtool -i` prints as version; empty: the kernel's release."""
+    no_cage: str = "Operation not supported"
+    """What it answers when asked for the module of a port that has no cage."""
 
 
 _MLX4 = Dialect(  # mellanox/mlx4/main.c, en_main.c, en_netdev.c
@@ -80,6 +82,7 @@ _IXGBE = Dialect(  # intel/ixgbe/ixgbe_main.c
     ),
     up=("ixgbe {bdf} {netdev}: NIC Link is Up {gbps}, Flow Control: RX/TX",),
     down="ixgbe {bdf} {netdev}: NIC Link is Down",
+    no_cage="Input/output error",  # ixgbe_ethtool.c: it asks a module on I2C, whatever the port is
 )
 
 _BNX2X = Dialect(  # broadcom/bnx2x/bnx2x_main.c, bnx2x_cmn.c

@@ -102,6 +102,11 @@ class ProcessHost:
         return {address: address for address in self._addresses}
 
     @property
+    def versions(self) -> Mapping[str, str]:
+        """Of what it is made of, beyond this machine: nothing."""
+        return {}
+
+    @property
     def init_pid(self) -> int | None:
         """Process 1 of the test host as this machine numbers it; None while it is off."""
         machine = self._machine

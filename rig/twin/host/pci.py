@@ -20,6 +20,7 @@ SPEED_NAMES = {
     3: "8.0 GT/s PCIe",
     4: "16.0 GT/s PCIe",
     5: "32.0 GT/s PCIe",
+    6: "64.0 GT/s PCIe",
 }
 _LANE_MBPS = {1: 2000, 2: 4000, 3: 7876, 4: 15753, 5: 31506}
 """Per lane after encoding. Ref: Linux 6.1 drivers/pci/pci.h PCIE_SPEED2MBS_ENC."""

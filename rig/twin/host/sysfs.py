@@ -103,7 +103,9 @@ def _device(device: Device, kernel: Kernel) -> dict[str, Node]:
     up = "../" * (at.count("/") + 1)
     nodes[f"{at}/subsystem"] = Link(f"{up}bus/pci")
     if device.vpd:
-        nodes[f"{at}/vpd"] = device.vpd
+        # its length was found when it was there
+        gone = pci.vendor(device.config) == 0xFFFF
+        nodes[f"{at}/vpd"] = b"\xff" * len(device.vpd) if gone else device.vpd
     for number, resource in device.resources.items():
         held = device.bar_files.get(number)
         nodes[f"{at}/resource{number}"] = Shared(held) if held else Sparse(resource.size)
@@ -171,12 +173,15 @@ def _uevent(device: Device) -> str:
 
 
 def _link_attributes(device: Device) -> dict[str, str]:
-    """A device that reads all ones shows width 63 and an unknown speed, for both ends of the scale."""
+    """A device that reads all ones shows width 63, an unknown speed, and is capable of every speed.
+
+    Ref: Linux 6.1 drivers/pci/pci.c (`pcie_get_speed_cap`: the highest bit of Link Capabilities 2).
+    """
     now, most = device.link(), device.capable()
     if now is None or most is None:
         return {}
     if pci.vendor(device.config) == 0xFFFF:
-        most = now
+        most = pci.Link(max(pci.SPEED_NAMES), now.width)
     return {
         "current_link_speed": f"{now.speed_name}\n",
         "current_link_width": f"{now.width}\n",

@@ -118,11 +118,14 @@ def _driver(context: Context, name: str) -> Answer:
 
 
 def _module(context: Context, name: str) -> Answer:
-    netdev = context.kernel.netdevs.get(name)
-    if name == "lo" or (netdev is not None and netdev.port.media == _COPPER):
+    if name == "lo":
         return Answer(err="netlink error: Operation not supported\n", code=1)
+    netdev = context.kernel.netdevs.get(name)
     if netdev is None:
         return Answer(err=_NO_NETLINK_DEVICE, code=1)
+    if netdev.port.media == _COPPER:
+        driver = context.kernel.devices[bdf_of(netdev.port.function)].driver or ""
+        return Answer(err=f"netlink error: {dialect(driver).no_cage}\n", code=1)
     if netdev.port.admin_up and netdev.port.speed_bps is None:
         return Answer(err="netlink error: Input/output error\n", code=1)
     return Answer(out=transceiver.text(netdev.port.media, netdev.port.mac))
