@@ -144,3 +144,18 @@ def test_a_cards_figures_are_no_limits_of_a_difference_of_whole_hosts_and_the_pl
     assert isinstance(expectation(card, own)[Step.POWER_PROFILE][name], Limit)
     assert "converters' losses" in expectation(whole_host, own)[Step.POWER_PROFILE][name]
     assert expectation(whole_host, asked)[Step.POWER_PROFILE][name].high == 30.0
+
+
+def test_throughput_is_judged_against_what_the_bench_itself_carries_where_that_is_less():
+    at_the_bench = replace(parts(), path_bps=0.2e9)
+    limit = expectation(at_the_bench, plan())[Step.THROUGHPUT]["traffic.port1.to_host_bps"]
+    assert limit.low == pytest.approx(0.85 * 0.2e9)
+    assert "golden figure" in limit.why and "10 Gbit/s are not tried" in limit.why
+    faster = replace(parts(), path_bps=40e9)
+    assert expectation(faster, plan())[Step.THROUGHPUT]["traffic.port1.to_host_bps"].low > 7e9
+
+
+def test_a_card_that_the_host_has_no_driver_for_is_not_held_to_one():
+    undriven = replace(parts(), driven=("561FLR-T",))
+    assert "no driver for a 544FLR" in expectation(undriven, plan())[Step.ENUMERATION]["pcie.driver"]
+    assert replace(parts(model="561FLR-T"), driven=("561FLR-T",)).no_driver == ""

@@ -81,6 +81,7 @@ class Campaign:
         self._running: UnitRun | None = None
         self._measured: list[tuple[Unit, Mapping[str, float]]] = []
         self._bench: Bench | None = None
+        self._twin_versions: dict[str, str] = {}
         self._lease: Lease | None = None
         self.workshop = Workshop(order, firmware.vault(order.bench_path, order.bench), None)
 
@@ -111,6 +112,7 @@ class Campaign:
             self.workshop = replace(self.workshop, twin_state=state)
             twin = TwinProcess(self.order.twin_path, state)
             self._stack.callback(twin.close)
+            self._twin_versions = dict(twin.plugs.get("versions", {}))
             path = plug_in(path, twin.plugs, state / "bench.yaml")
         self.tell(
             "bench",
@@ -287,7 +289,7 @@ class Campaign:
             unit,
             {"title": card.title, "typ_w": card.typ_w, "max_w": card.max_w, "power_source": card.power_source},
             record.attempts_before(self.folder, unit) + 1,
-            versions(),
+            versions() | self._twin_versions,
             self._instruments(),
             order.hashes(),
             order.asked,

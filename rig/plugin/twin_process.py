@@ -14,6 +14,7 @@ from typing import Any
 
 from rig.bench.place.lease import leased
 from rig.bench.plugs import plug_in
+from rig.config.twin import load_twin
 from rig.errors import BenchError, UsageError
 from rig.plugin.order import bench_options
 
@@ -28,6 +29,11 @@ class TwinProcess:
     """`rig.twin` on free ports; it ends with this process, however that ends (its standard input closes)."""
 
     def __init__(self, twin_path: Path, state: Path) -> None:
+        if load_twin(twin_path).host.kind == "linux":
+            # here, where somebody sees what takes a minute the first time; the twin then finds it done
+            from rig.twin.linux.host import prepare
+
+            prepare(_tell)
         ports = [a for plug in _PLUGS for a in (f"--{plug}-port", "0")]
         self._log = state / "twin.log"
         state.mkdir(parents=True, exist_ok=True)
@@ -99,3 +105,8 @@ def plugged(bench_path: Path) -> Iterator[Path]:
         state = Path(folder)
         with contextlib.closing(TwinProcess((bench_path.parent / bench.twin).resolve(), state)) as twin:
             yield plug_in(bench_path, twin.plugs, state / "bench.yaml")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -43,6 +43,9 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
     for n, fault in enumerate(twin.faults):
         with _told_at(path, tree, ("faults", n)):
             _check_fault(fault.plug, fault.kind, linux=twin.host.kind == "linux")
+    with _told_at(path, tree, ("host", "window_mib")):
+        if twin.host.kind == "linux" and twin.host.window_mib is not None:
+            raise UsageError("a host of the kind linux with little room for BARs is not built; use the process host")
     with _told_at(path, tree, ("psu2" if twin.psu2 else "psu", "wiring")):
         wiring(twin)
     drawer: dict[str, CardState] = {}

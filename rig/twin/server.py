@@ -63,6 +63,9 @@ class Machine(Protocol):
     @property
     def addresses(self) -> Mapping[str, str]: ...
 
+    @property
+    def versions(self) -> Mapping[str, str]: ...
+
     def start(self) -> None: ...
 
     def power(self, on: bool) -> None: ...
@@ -119,6 +122,8 @@ class Twin:
         }
         if forwarded := {one: at for one, at in self._host.addresses.items() if one != at}:
             plugs["reached_at"] = forwarded
+        if self._host.versions:
+            plugs["versions"] = dict(self._host.versions)
         plugs |= await self._optional(host, ports)
         if self.world.host_may_lose_power():
             watch = asyncio.create_task(self._watch())

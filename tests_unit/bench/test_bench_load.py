@@ -82,6 +82,12 @@ MISTAKES = [
         "IperfPartnerDriver.grace_s: expected float (write 2.0, not 2), got 8",
     ),
     ("IperfPartnerDriver: {}", "IperfPartnerDriver: {omit_s: -1}", 18, "IperfPartnerDriver.omit_s"),
+    (
+        "IperfPartnerDriver: {}",
+        "IperfPartnerDriver: {reached_at: {a: 10.1.1.1}}",
+        18,
+        "IperfPartnerDriver.reached_at: not allowed",
+    ),
     ("      IperfPartnerDriver: {}\n", "", 9, "no driver for the link partner; add one, such as IperfPartnerDriver"),
     ("      SlotStrategy: {}\n", "", 9, "no driver for the strategy; add one, such as SlotStrategy"),
     ("SlotStrategy: {}", "SlotStrategy:", 20, "SlotStrategy: expected its arguments; without any, write {}"),

@@ -59,6 +59,11 @@ def test_no_descriptor_and_no_child_is_left(server_port):
     assert "iperf3" not in sys.modules
 
 
+def test_a_port_behind_a_forwarded_one_is_reached_where_the_bench_file_says():
+    with pytest.raises(LinkDownError, match=r"10\.86\.1\.2:9"):
+        partner(reached_at={"10.86.1.2": "127.0.0.1"}).transfer("10.86.1.2", 9, "to_host", 1)
+
+
 def test_nobody_listening_is_a_link_down():
     with pytest.raises(LinkDownError, match=r"to_host 127\.0\.0\.1:1: .*Connection refused; no iperf3 server there"):
         partner().transfer("127.0.0.1", 1, "to_host", 1)

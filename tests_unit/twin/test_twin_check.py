@@ -40,6 +40,8 @@ def test_a_good_file_passes_in_silence(tmp_path):
         ("adapters:\n  A-1: {mods: [gold]}\n", 2, "gold"),
         ("cards:\n  C-1: {ports_down: [3]}\n", 2, "ports 1 to 2"),
         ("seed: 1\nfaults:\n  - {plug: mains, kind: wrong_model}\n", 3, "wrong_model"),
+        ("seed: 1\nfaults:\n  - {plug: host, kind: panic}\n", 3, "kind linux"),
+        ("seed: 1\nhost: {kind: linux, window_mib: 4}\n", 2, "not built"),
     ],
 )
 def test_what_would_be_refused_later_is_told_now_with_its_line(tmp_path, text, line, says):
@@ -59,3 +61,7 @@ def test_a_pin_is_checked_against_the_design_of_the_batch(tmp_path):
     assert checked(tmp_path, text, unit("TobleMiner-revA")) is None
     with pytest.raises(ConfigError, match="JP3"):
         checked(tmp_path, text, unit("KCORES-v1.1"))
+
+
+def test_a_linux_host_can_panic(tmp_path):
+    assert checked(tmp_path, "host: {kind: linux}\nfaults:\n  - {plug: host, kind: panic}\n", unit()) is None

@@ -35,6 +35,7 @@ class NotedHost:
     def __init__(self, slot, config, state, console, addresses, faults) -> None:
         self.slot, self.console_address = slot, console
         self.addresses = {address: address for address in addresses}
+        self.versions: dict[str, str] = {}
         self.told: list[object] = []
 
     def start(self) -> None:

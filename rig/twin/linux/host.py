@@ -21,6 +21,7 @@ from rig.twin.linux.hand import CARD, ROOT_PORT, ErrorFeed
 from rig.twin.linux.image import Image, guest_image
 from rig.twin.linux.machine import Machine, Plan
 from rig.twin.linux.qemu import Qemu, newest_qemu
+from rig.twin.linux.recipe import FILES
 from rig.twin.view import LiveSlot
 
 T = TypeVar("T")
@@ -28,6 +29,12 @@ Tell = Callable[[str], None]
 TICK_S = 0.05
 CALL_S = 60.0
 HAND_S = 10.0
+
+
+def prepare(tell: Tell) -> tuple[Qemu, Image]:
+    """QEMU and the guest, fetched and built at first use (a minute, once); BenchError when they cannot be."""
+    cache = cache_folder()
+    return newest_qemu(cache, tell), guest_image(cache, tell)
 
 
 class LinuxHost:
@@ -54,6 +61,8 @@ class LinuxHost:
         self._thread = threading.Thread(target=self._loop.run_forever, name="twin host", daemon=True)
         self._on: _PowerOn | None = None
         self._powered = False
+        self._qemu: Qemu
+        self._image: Image
 
     @property
     def console_address(self) -> tuple[str, int]:
@@ -65,11 +74,17 @@ class LinuxHost:
         """The ports' addresses in the guest, each to where on the loopback it is reached."""
         return {net.guest: net.reached_at for net in self._subnets}
 
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of QEMU and of what is in the guest; needs `start`."""
+        parts = {name: self._image.versions[name] for name in ("kernel", *FILES) if name in self._image.versions}
+        return {"QEMU": f"{self._qemu.version_text} ({self._qemu.accelerator})"} | {
+            f"guest {name}": version for name, version in parts.items()
+        }
+
     def start(self) -> None:
         """Find QEMU, build the guest where it is not there yet, listen on the console and wait for power."""
-        cache = cache_folder()
-        self._qemu: Qemu = newest_qemu(cache, self._tell)
-        self._image: Image = guest_image(cache, self._tell)
+        self._qemu, self._image = prepare(self._tell)
         self._state.mkdir(parents=True, exist_ok=True)
         self._console = Console(*self._console_at, spoil=self._faults.spoiler("console"))
         self._thread.start()
@@ -121,6 +136,7 @@ class _PowerOn:
         self._card: Card | None = None
         self._machine: Machine | None = None
         self._console: Console | None = None
+        self._hand: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._feed = ErrorFeed()
         self._up_s: float | None = None
@@ -148,6 +164,8 @@ class _PowerOn:
             self._console.detach()
         for task in self._tasks:
             task.cancel()
+        if self._hand is not None:
+            self._hand.close()
         if self._machine is not None:
             await self._machine.kill()
         if self._card is not None:
@@ -217,6 +235,8 @@ class _PowerOn:
                 await self._say("getty stop")
 
     async def _say(self, line: str) -> None:
+        if self._hand is None:
+            return
         self._hand.write(line.encode("ascii") + b"\n")
         with contextlib.suppress(ConnectionError, TimeoutError):
             await asyncio.wait_for(self._hand.drain(), HAND_S)

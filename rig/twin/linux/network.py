@@ -67,7 +67,7 @@ def arguments(cables: Sequence[tuple[Subnet, Wire]]) -> list[str]:
         words += [
             *("-netdev", f"dgram,id=wire{n},local.type=fd,local.str={cable.machine.fileno()}"),
             *("-netdev", f"hubport,id=near{n},hubid={n},netdev=wire{n}"),
-            *("-netdev", f"user,id=far{n},net={net.network},host={net.partner},restrict=on,{forward}"),
+            *("-netdev", f"user,id=far{n},net={net.network},host={net.partner},ipv6=off,restrict=on,{forward}"),
             *("-netdev", f"hubport,id=end{n},hubid={n},netdev=far{n}"),
         ]
     return words
