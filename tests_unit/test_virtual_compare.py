@@ -69,7 +69,10 @@ def test_a_comparison_stops_when_it_is_certain_and_can_be_computed_again(compare
     assert lower == ["driver", "idle"]
 
 
-@pytest.mark.parametrize(("bench", "rail"), [("virtual-host.yaml", "host"), ("virtual-meter.yaml", "wall")])
+@pytest.mark.parametrize(
+    ("bench", "rail"),
+    [("virtual-host.yaml", "host"), pytest.param("virtual-meter.yaml", "wall", marks=pytest.mark.long)],
+)
 def test_a_whole_host_is_measured_and_its_baseline_taken_off(compared, bench, rail):
     """What the twin's cards draw is known from the bench that feeds them alone: 6.2 and 12.7 W idle, before losses."""
     result, out = compared(bench, "--inserts", 1, "--full", plan=SHORT + BASELINE)

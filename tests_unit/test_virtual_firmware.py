@@ -25,6 +25,7 @@ def units(result):
     return {u["card"]: u for u in json.loads(result.stdout)["units"]}
 
 
+@pytest.mark.long
 def test_an_infiniband_card_of_full_size_becomes_ethernet_with_a_new_psid(bench):
     bench.twin("cards: {C: {firmware: ib}}")
     eth = image.build("eth", version=(2, 42, 5010))
@@ -144,6 +145,7 @@ def test_a_burn_that_is_not_failsafe_is_put_back_when_it_fails(bench):
     assert bench.rows("N")["firmware.route"]["value"] == "flashed", result.stderr
 
 
+@pytest.mark.long
 def test_a_card_becomes_ethernet_by_an_image_of_its_own_ini(bench):
     bench.twin(f"cards: {{C: {card()}}}")
     (bench.folder / "base.mlx").write_text("version = 2.42.5000\n")
