@@ -13,7 +13,7 @@ from rig.diagnose.electrics import electrical
 from rig.diagnose.firmware import damaged, other_version
 from rig.diagnose.hypotheses import Hypotheses
 from rig.diagnose.interfaces import explained, not_showing
-from rig.diagnose.pcie import lost_answers
+from rig.diagnose.pcie import gone, is_gone, lost_answers
 from rig.diagnose.soak import intermittent
 from rig.model import Cause, Verdict
 
@@ -136,6 +136,8 @@ def _route(case: Case) -> Iterator[Cause]:
 
 
 def _network(case: Case) -> Iterator[Cause]:
+    if is_gone(case):
+        return
     found = [*case.failed("link.*"), *case.failed("traffic.port*")]
     carrier = [j for j in found if j.measurement.name.endswith("carrier")]
     if carrier:
@@ -188,6 +190,7 @@ RULES: Sequence[Rule] = (
     _aux,
     damaged,
     _recovery,
+    gone,
     lost_answers,
     intermittent,
     _burn,

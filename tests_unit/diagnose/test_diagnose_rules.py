@@ -151,3 +151,17 @@ def test_a_case_tells_failed_from_marginal():
     here = case({"a": 15.0}, {"a": Limit("band", low=10.0, marginal_low=20.0)})
     assert [j.verdict for j in here.bad("a")] == [Verdict.MARGINAL]
     assert here.failed("a") == []
+
+
+def test_a_card_that_is_there_and_reads_as_ones_fell_off_the_bus_and_its_cables_are_not_blamed():
+    link = {"pcie.link.width": None, "pcie.link.speed_gtps": None, "pcie.link.max_width": None}
+    found = {"pcie.present": 1, **link, "link.port1.carrier": 0}
+    causes = diagnose(case(found, {"link.port1.carrier": LOW1}, model="561FLR-T"))
+    assert [c.title for c in causes] == ["card fell off the bus"]
+    assert {"A2", "B2"} <= set(causes[0].pins) and "another adapter" in causes[0].action
+
+
+def test_a_kernel_that_tells_nothing_of_links_is_no_card_that_is_gone():
+    found = {"pcie.present": 1, "link.port1.carrier": 0}
+    causes = diagnose(case(found, {"link.port1.carrier": LOW1}, model="561FLR-T"))
+    assert [c.title for c in causes] == ["no carrier"]
