@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import json
 import os
 import signal
@@ -78,9 +79,9 @@ def host_maker(kind: str) -> HostMaker:
     if kind == "process":
         return ProcessHost
     # here and not above: the process host needs nothing of it
-    from rig.twin.linux import host
+    from rig.twin.linux.host import LinuxHost
 
-    return host.make(_tell)
+    return functools.partial(LinuxHost, tell=_tell)
 
 
 def _tell(text: str) -> None:

@@ -57,10 +57,11 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
 
 
 def _check_fault(plug: str, kind: str, *, linux: bool) -> None:
-    kinds = FAULTS.get(plug, ())
-    if plug == "host" and kind in LINUX and not linux:
+    more = LINUX if plug == "host" else ()
+    if kind in more and not linux:
         raise UsageError(f"only a test host of the kind linux can show {kind!r}: host: {{kind: linux}}")
-    if kind not in (*kinds, *(LINUX if plug == "host" else ())):
+    kinds = (*FAULTS.get(plug, ()), *(more if linux else ()))
+    if kind not in kinds:
         possible = f"it can do {', '.join(kinds)}" if kinds else f"no fault of the {plug} plug is built"
         raise UsageError(f"the twin cannot show a {kind!r} {plug}: {possible}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from rig.twin import wholefile
 from rig.twin.silicon import CardState, folder_of
 
 _FILE = "nvm.bin"
@@ -17,10 +18,8 @@ def put_in(state: CardState, drawer: Path) -> None:
 
 
 def keep(state: CardState, content: bytes, drawer: Path) -> None:
-    """The card holds `content` from now on; the file is whole at every instant."""
+    """The card holds `content` from now on."""
     state.nvm = content
     folder = drawer / folder_of(state.serial)
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f"{_FILE}.new"
-    fresh.write_bytes(content)
-    fresh.replace(folder / _FILE)
+    wholefile.write(folder / _FILE, content)

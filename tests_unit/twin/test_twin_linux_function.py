@@ -7,7 +7,7 @@ import struct
 import pytest
 from twin_bench import X8_GEN3, running
 
-from rig.twin.linux.function import CardFunction, capabilities
+from rig.twin.linux.function import CardFunction, Look, capabilities
 from rig.twin.linux.hand import CARD, ErrorFeed
 from rig.twin.linux.network import arguments, subnet, wire
 
@@ -36,7 +36,7 @@ class Registers:
 
 
 def plugged(bench, registers=None):
-    return CardFunction(bench.world, bench.world.view().functions[0], registers)
+    return CardFunction(bench.world, bench.world.view().functions[0], registers, Look(bench.world))
 
 
 def test_ids_link_and_serial_number_are_the_models():
@@ -110,6 +110,23 @@ def test_a_semaphore_of_the_chip_is_taken_by_the_read_that_finds_it_free():
     function.config_write(4, b"\x02\x00")
     first, second = (function.read(0, 0xF03FC, 4) for _ in range(2))
     assert (first, second) == (bytes(4), b"\x00\x00\x00\x01")
+
+
+def test_a_look_that_a_write_overtook_is_not_kept():
+    bench = running(model=X540)
+    look = Look(bench.world, clock=lambda: 0.0)
+    before = bench.world.view()
+
+    class Slow:
+        def view(self):
+            look.again()  # as another thread may, while this one looks
+            return before
+
+    look._slot = Slow()
+    assert look.view() is before
+    look._slot = bench.world
+    bench.world.write_registers(0, 4, b"\x06\x00")
+    assert look.function(0).config[4] == 6
 
 
 # --- errors, cables -------------------------------------------------------------------------------------------

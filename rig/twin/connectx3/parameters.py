@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from rig.twin import wholefile
 from rig.twin.connectx3 import ini
 
 WAKE, SRIOV, LINK, BAR = 0x10, 0x11, 0x12, 0x13
@@ -58,9 +59,8 @@ class Parameters:
 
     def _keep(self, stored: dict[str, bytes]) -> None:
         self._stored = stored
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({key: value.hex() for key, value in stored.items()}, indent=1))
-        new.replace(self._path)
+        text = json.dumps({key: value.hex() for key, value in stored.items()}, indent=1)
+        wholefile.write(self._path, text.encode())
 
 
 def log2_bar_mib(settings: ini.Settings) -> int:

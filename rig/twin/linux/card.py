@@ -10,14 +10,14 @@ from pathlib import Path
 from rig.errors import BenchError
 from rig.twin.linux import network
 from rig.twin.linux.device import Registers
-from rig.twin.linux.function import CardFunction
+from rig.twin.linux.function import CardFunction, Look
 from rig.twin.linux.machine import SLOT
 from rig.twin.linux.network import Subnet, Wire
 from rig.twin.linux.proxy import ProxyServer
 from rig.twin.linux.qemu import Qemu
 from rig.twin.linux.vfio_user import VfioUserServer
 from rig.twin.models import MODELS, PortWiring, sfp
-from rig.twin.view import Function, LiveSlot
+from rig.twin.view import Function, HostView, LiveSlot
 
 BUSY_S, TRICKLE_BPS = 0.3, 2e6
 """A port carries traffic while more than a trickle went through in this time."""
@@ -50,9 +50,9 @@ class Port:
         """Rate that cable and partner allow now; None: no carrier."""
         return self._slot.cable_bps(self._number + 1)
 
-    def look(self) -> None:
+    def look(self, seen: HostView) -> None:
         """Tell the model what the driver made of the port."""
-        shown = next((p for p in self._slot.view().ports if p.function == self._number), None)
+        shown = next((p for p in seen.ports if p.function == self._number), None)
         if shown is None:
             return
         if shown.admin_up != self._admin:
@@ -83,8 +83,8 @@ class Card:
     """The functions that answer at power-on, each behind a server of its own; an empty slot has none."""
 
     def __init__(self, slot: LiveSlot, qemu: Qemu, subnets: Sequence[Subnet], state: Path) -> None:
-        self._slot = slot
-        found = slot.view().functions
+        self._slot, self._look = slot, Look(slot)
+        found = self._look.view().functions
         model = MODELS.get(slot.model() or "")
         self.undriven = [] if model else sorted({f.driver for f in found if f.driver})
         self._ports = [Port(slot, n) for n in range(len(found))] if model else []
@@ -93,7 +93,8 @@ class Card:
         wirings = [self._wiring(n, found[n]) for n in range(len(self._ports))]
         self._registers: tuple[Registers, ...] = model(wirings) if model else ()
         self.functions = [
-            CardFunction(slot, f, self._registers[n] if self._registers else None) for n, f in enumerate(found)
+            CardFunction(slot, f, self._registers[n] if self._registers else None, self._look)
+            for n, f in enumerate(found)
         ]
         self._servers, self.arguments, self.inherited = _on_bus(qemu, self.functions, state)
         self.cable_arguments = network.arguments(list(zip(subnets, self._wires, strict=False)))
@@ -112,16 +113,19 @@ class Card:
         for server in self._servers:
             server.start()
 
-    def look(self) -> None:
-        """Take what changed: cables, drivers, a card that went silent."""
+    def look(self) -> HostView:
+        """Take what changed: cables, drivers, a card that went silent; what the model shows now."""
         for function in self.functions:
             function.watch()
         loaded = bool(self._ports) and any(f.is_driven for f in self.functions)
         if loaded != self._loaded:
             self._loaded = loaded
             self._slot.set_driver(loaded)
+            self._look.again()
+        seen = self._look.view()
         for port in self._ports:
-            port.look()
+            port.look(seen)
+        return seen
 
     def close(self) -> None:
         """Nobody answers any more."""

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from rig.twin.view import Bar
 
+COMMAND, BUS_MASTER = 0x04, 0x4
+_SILENT = 0xFFFF
+
 
 class Bus(Protocol):
     """What a card may do on the bus, from any thread."""
@@ -60,3 +63,9 @@ class Registers(Protocol):
 
     def close(self) -> None:
         """Let go of threads and of what else the model holds; it is not used again."""
+
+
+def is_bus_master(device: Device) -> bool:
+    """Whether the function may move data by itself; a silent one may not. Ref: PCI Local Bus 3.0 section 6.2.2."""
+    command = int.from_bytes(device.config_read(COMMAND, 2), "little")
+    return command != _SILENT and bool(command & BUS_MASTER)

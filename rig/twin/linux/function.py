@@ -7,15 +7,16 @@ request that nobody answers reads as all ones).
 from __future__ import annotations
 
 import struct
+import threading
 import time
 from collections.abc import Callable, Mapping
 
-from rig.twin.linux.device import Bus, Registers
+from rig.twin.linux.device import BUS_MASTER, COMMAND, Bus, Registers
 from rig.twin.view import Bar, Function, Gateway, HostView, LiveSlot
 
 STALE_S = 0.002
 """A look at the model costs a millisecond, and `lspci -vvv` reads a thousand registers."""
-_COMMAND, _MEMORY_ENABLE, _BUS_MASTER = 0x04, 0x2, 0x4
+_MEMORY_ENABLE = 0x2
 _CAPABILITIES, _PRODUCT_DATA, _MSIX = 0x34, 0x03, 0x11
 _DONE = 0x8000
 _CR_ADDRESS, _CR_DATA = 0x58, 0x5C
@@ -23,36 +24,48 @@ _CR_ADDRESS, _CR_DATA = 0x58, 0x5C
 
 
 class Look:
-    """What the model shows, looked at no more often than needed."""
+    """What the model shows, looked at no more often than needed; every method may be called on any thread."""
 
     def __init__(self, slot: LiveSlot, clock: Callable[[], float] = time.monotonic) -> None:
         self._slot, self._clock = slot, clock
+        self._lock = threading.Lock()
         self._at_s = -1.0
+        self._writes = 0
         self._seen: HostView | None = None
 
+    def view(self) -> HostView:
+        """All of it as it is now."""
+        now_s, seen, writes = self._clock(), self._seen, self._writes
+        if seen is not None and now_s - self._at_s <= STALE_S:
+            return seen
+        seen = self._slot.view()
+        with self._lock:
+            # what was looked at while another thread wrote may be from before that: it is not kept
+            if writes == self._writes:
+                self._seen, self._at_s = seen, now_s
+        return seen
+
     def function(self, number: int) -> Function | None:
-        """The function as it is now; None: nothing answers."""
-        now_s = self._clock()
-        if self._seen is None or now_s - self._at_s > STALE_S:
-            self._seen, self._at_s = self._slot.view(), now_s
-        return next((f for f in self._seen.functions if f.number == number), None)
+        """One function as it is now; None: nothing answers."""
+        return next((f for f in self.view().functions if f.number == number), None)
 
     def again(self) -> None:
         """Something was written: the next look is a fresh one."""
-        self._seen = None
+        with self._lock:
+            self._writes += 1
+            self._seen = None
 
 
 class CardFunction:
     """A function of the card in the slot, all ones while the model says that nothing answers.
 
     `found` is the function as it was at power-on; `registers` what is behind its BARs, None for a card without a
-    register model, whose BARs then read as zeros.
+    register model, whose BARs then read as zeros; `look` is the whole card's.
     """
 
-    def __init__(self, slot: LiveSlot, found: Function, registers: Registers | None) -> None:
-        self._slot, self._number, self._registers = slot, found.number, registers
+    def __init__(self, slot: LiveSlot, found: Function, registers: Registers | None, look: Look) -> None:
+        self._slot, self._number, self._registers, self._look = slot, found.number, registers, look
         self.bars: Mapping[int, Bar] = found.bars
-        self._look = Look(slot)
         places = capabilities(found.config)
         self._vpd_at = places.get(_PRODUCT_DATA, 0)
         self._vpd_address = 0
@@ -60,7 +73,7 @@ class CardFunction:
         self.vectors = (struct.unpack_from("<H", found.config, at + 2)[0] & 0x7FF) + 1 if at else 0
         self._was_there = True
         # a driver's probe makes 20,000 accesses: whether the function answers is looked up beside, not in each of them
-        self._decodes = bool(found.config[_COMMAND] & _MEMORY_ENABLE)
+        self._decodes = bool(found.config[COMMAND] & _MEMORY_ENABLE)
         self.is_driven = False
         """A driver has it: it may move data by itself."""
 
@@ -143,8 +156,8 @@ class CardFunction:
         if function is None and self._was_there:
             self.reset()
         self._was_there = function is not None
-        command = function.config[_COMMAND] if function else 0
-        self._decodes, self.is_driven = bool(command & _MEMORY_ENABLE), bool(command & _BUS_MASTER)
+        command = function.config[COMMAND] if function else 0
+        self._decodes, self.is_driven = bool(command & _MEMORY_ENABLE), bool(command & BUS_MASTER)
         return function
 
     def _gateway(self) -> Gateway | None:

@@ -22,7 +22,7 @@ from rig.twin.linux.image import Image, guest_image
 from rig.twin.linux.machine import Machine, Plan
 from rig.twin.linux.qemu import Qemu, newest_qemu
 from rig.twin.linux.recipe import FILES
-from rig.twin.view import LiveSlot
+from rig.twin.view import HostView, LiveSlot
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -204,14 +204,12 @@ class _PowerOn:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            if self._card is not None:
-                self._card.look()
-            if self._up_s is not None:
-                await self._raise_errors()
+            seen = self._card.look() if self._card is not None else None
+            if seen is not None and self._up_s is not None:
+                await self._raise_errors(seen)
                 await self._misbehave(time.monotonic() - self._up_s)
 
-    async def _raise_errors(self) -> None:
-        view = self._slot.view()
+    async def _raise_errors(self, view: HostView) -> None:
         if view.root_port.correctable is None:
             return
         seen = [(ROOT_PORT, view.root_port.correctable), *((CARD, f.correctable) for f in view.functions[:1])]
@@ -240,15 +238,3 @@ class _PowerOn:
         self._hand.write(line.encode("ascii") + b"\n")
         with contextlib.suppress(ConnectionError, TimeoutError):
             await asyncio.wait_for(self._hand.drain(), HAND_S)
-
-
-def make(tell: Tell) -> Callable[..., LinuxHost]:
-    """A maker of Linux hosts for `rig.twin.server`."""
-
-    def maker(
-        slot: LiveSlot, config: TwinHost, state: Path, console: tuple[str, int], addresses: Sequence[str],
-        faults: Faults,
-    ) -> LinuxHost:  # fmt: skip
-        return LinuxHost(slot, config, state, console, addresses, faults, tell)
-
-    return maker

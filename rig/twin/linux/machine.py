@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qemu.qmp import ConnectError, ExecuteError, QMPClient, StateError
-from qemu.qmp.message import Message
 
 from rig.config.twin import TwinSlot
 from rig.errors import BenchError
@@ -103,7 +102,7 @@ class Machine:
 
     async def _listen(self) -> None:
         async for message in self._qmp.events:
-            self._event(_name(message))
+            self._event(str(message["event"]))
 
     def _last_words(self) -> str:
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -130,7 +129,3 @@ class Machine:
 
 def _line(name: str, end: socket.socket) -> list[str]:
     return ["-chardev", f"socket,id={name},fd={end.fileno()}", "-serial", f"chardev:{name}"]
-
-
-def _name(message: Message) -> str:
-    return str(message["event"])

@@ -6,7 +6,6 @@ It knows 256 bytes of configuration space and 32-bit BARs, and delivers interrup
 
 from __future__ import annotations
 
-import array
 import contextlib
 import os
 import socket
@@ -14,12 +13,12 @@ import struct
 import threading
 
 from rig.twin.linux import proxy_wire as wire
-from rig.twin.linux.device import Device
+from rig.twin.linux.device import COMMAND, Device, is_bus_master
 from rig.twin.linux.guest_memory import GuestMemory
 from rig.twin.linux.proxy_wire import Access, Command
+from rig.twin.linux.vfio_stream import descriptors
 from rig.twin.linux.vfio_wire import Malformed
 
-_COMMAND, _BUS_MASTER, _SILENT = 0x04, 0x4, 0xFFFF
 _BAR_0, _BARS = 0x10, 6
 _ONE = struct.pack("=Q", 1)
 _ROOM = socket.CMSG_SPACE(wire.MOST_FDS * 4)
@@ -116,10 +115,7 @@ class ProxyServer:
         got = bytearray()
         while len(got) < size:
             data, ancillary, _, _ = self._mine.recvmsg(size - len(got), _ROOM, socket.MSG_CMSG_CLOEXEC)
-            for level, kind, carried in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                    numbers = array.array("i", carried[: len(carried) - len(carried) % 4])
-                    fds += numbers
+            fds += descriptors(ancillary)
             if not data:
                 if got:
                     raise Malformed("the machine hung up in the middle of a message")
@@ -159,7 +155,7 @@ class ProxyServer:
         elif command == Command.DEVICE_RESET:
             self._device.reset()
             self._bases.clear()
-            self._note_mastering()
+            self._master = is_bus_master(self._device)
         else:
             raise Malformed(f"a message of kind {command}")
 
@@ -191,8 +187,8 @@ class ProxyServer:
             if byte == 0 and access.size == 4 and bar in self._device.bars:
                 self._bases[bar] = int.from_bytes(access.data, "little") & -self._device.bars[bar].size
         self._device.config_write(access.address, access.data)
-        if access.address < _COMMAND + 2 and access.address + access.size > _COMMAND:
-            self._note_mastering()
+        if access.address < COMMAND + 2 and access.address + access.size > COMMAND:
+            self._master = is_bus_master(self._device)
 
     def _upper(self, bar: int) -> bool:
         """Whether this register is the upper half of a 64-bit BAR."""
@@ -201,10 +197,6 @@ class ProxyServer:
 
     def _answers(self) -> bool:
         return self._device.config_read(0, 2) != b"\xff\xff"
-
-    def _note_mastering(self) -> None:
-        command = int.from_bytes(self._device.config_read(_COMMAND, 2), "little")
-        self._master = command != _SILENT and bool(command & _BUS_MASTER)
 
     def _place(self, access: Access) -> tuple[int, int] | None:
         """BAR and offset of an address; None: no BAR decodes it."""

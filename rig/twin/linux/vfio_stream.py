@@ -90,7 +90,7 @@ class Stream:
     def _read(self) -> bool:
         data, ancillary, _, _ = self._end.recvmsg(CHUNK, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
         self._buffer += data
-        fds = _descriptors(ancillary)
+        fds = descriptors(ancillary)
         if fds:
             at = self._last_start()
             self._fds += [(at, fd) for fd in fds]
@@ -107,7 +107,8 @@ class Stream:
         return at
 
 
-def _descriptors(ancillary: Iterable[tuple[int, int, bytes]]) -> list[int]:
+def descriptors(ancillary: Iterable[tuple[int, int, bytes]]) -> list[int]:
+    """The file descriptors that came with a read, now the caller's. Ref: unix(7), SCM_RIGHTS."""
     out = array.array("i")
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from rig.errors import BenchError
 from rig.twin.linux import vfio_wire as wire
-from rig.twin.linux.device import Device
+from rig.twin.linux.device import COMMAND, Device, is_bus_master
 from rig.twin.linux.guest_memory import GuestMemory
 from rig.twin.linux.vfio_stream import Stream
 from rig.twin.linux.vfio_wire import Access, Command, Malformed
 
-_COMMAND, _BUS_MASTER, _PIN = 0x04, 0x4, 0x3D
-_SILENT = 0xFFFF
+_PIN = 0x3D
 _ONE = struct.pack("=Q", 1)
 CLOSE_S = 5.0
 
@@ -62,7 +61,7 @@ class Connection:
 
     def serve(self) -> None:
         """Answer until the machine hangs up; Malformed, OSError: it broke the rules or the connection."""
-        self._note_mastering()
+        self._master = is_bus_master(self._device)
         try:
             while (message := self._stream.receive()) is not None:
                 head, payload, fds = message
@@ -122,7 +121,7 @@ class Connection:
             return b""
         if command == Command.DEVICE_RESET:
             self._device.reset()
-            self._note_mastering()
+            self._master = is_bus_master(self._device)
             return b""
         raise Unknown(errno.EINVAL)
 
@@ -149,16 +148,12 @@ class Connection:
             self._device.write(access.region, access.offset, access.data)
             return
         self._device.config_write(access.offset, access.data)
-        if access.offset < _COMMAND + 2 and access.offset + access.count > _COMMAND:
-            self._note_mastering()
+        if access.offset < COMMAND + 2 and access.offset + access.count > COMMAND:
+            self._master = is_bus_master(self._device)
 
     def _check(self, access: Access) -> None:
         if access.offset + access.count > self._size(access.region):
             raise Unknown(errno.EINVAL)
-
-    def _note_mastering(self) -> None:
-        command = int.from_bytes(self._device.config_read(_COMMAND, 2), "little")
-        self._master = command != _SILENT and bool(command & _BUS_MASTER)
 
     def _map(self, mapping: wire.Mapping, fds: list[int]) -> None:
         try:
