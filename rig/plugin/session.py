@@ -119,9 +119,6 @@ def arguments() -> list[str]:
         # a deprecation somewhere below must not fail a unit
         "-o",
         "filterwarnings=default",
-        # the limit of the rig's own tests: a soak takes hours
-        "-o",
-        "timeout=0",
         "--capture=no",
     ]
 

@@ -1,9 +1,12 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 from rig.cli import exit_code
 from rig.model import AdapterUnit, CardUnit, Unit, Verdict
+from rig.plugin import pytest_timeout_set_timer
 from rig.plugin.progress import Progress
 from rig.plugin.session import Result
+from rig.plugin.stash import ORDER
 from rig.plugin.unitrun import Outcome
 
 UNIT = Unit(AdapterUnit("d", "A"), CardUnit("m", "C"))
@@ -26,3 +29,9 @@ def test_progress_does_not_let_a_serial_drive_the_terminal(capsys):
     told = capsys.readouterr().err
     assert "\x1b[2J" not in told
     assert "[red]A-1[/red]" in told
+
+
+def test_no_time_limit_of_unit_tests_ends_a_step_on_a_bench():
+    on_a_bench, elsewhere = SimpleNamespace(stash={ORDER: object()}), SimpleNamespace(stash={})
+    assert pytest_timeout_set_timer(SimpleNamespace(config=on_a_bench)) is True
+    assert pytest_timeout_set_timer(SimpleNamespace(config=elsewhere)) is None
