@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ruamel.yaml import YAML
-
 from rig.bench.entries import Entry, entries
 from rig.config.bench import TARGET, load_bench_file
+from rig.config.yamlfile import written
 
 PREFIX = 24
 
@@ -36,8 +35,7 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
     options["ports"] = [{"address": f"{ip}/{PREFIX}"} for ip in plugs["ports"]]
     options["iperf3_port"] = plugs["iperf3_port"]
     tree["imports"] = absolute_imports(bench_path, tree["imports"])
-    with out.open("w", encoding="utf-8") as file:
-        YAML(typ="rt").dump(tree, file)
+    out.write_text(written(tree), encoding="utf-8")
     return out
 
 

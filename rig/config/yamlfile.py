@@ -6,6 +6,7 @@ Ref: ruamel.yaml round-trip loader, `CommentedBase.lc`; pydantic `ValidationErro
 from __future__ import annotations
 
 import difflib
+import io
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -59,6 +60,13 @@ def read(path: Path) -> Any:
     if not isinstance(tree, dict):
         raise ConfigError(path, 1, "expected a mapping of keys at the top of the file")
     return tree
+
+
+def written(tree: Any) -> str:
+    """A tree as the text of a file; one that was `read` keeps its comments."""
+    text = io.StringIO()
+    YAML(typ="rt").dump(tree, text)
+    return text.getvalue()
 
 
 def validate(path: Path, tree: Any, schema: type[M]) -> M:

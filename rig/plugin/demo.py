@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from rig.config.batch import UnitEntry
 from rig.config.library import project_root
-from rig.config.yamlfile import Section, load, read
+from rig.config.yamlfile import Section, load, read, written
 from rig.model import Verdict
 from rig.plugin.order import Order, make
 from rig.plugin.unitrun import Outcome
@@ -61,8 +59,7 @@ def _flash_batch(plan: Path, unit: UnitEntry, folder: Path) -> Path:
     ]
     batch = {"name": "linux-flash", "plan": "plan.yaml", "units": [unit.model_dump(exclude_defaults=True)]}
     for name, content_of in (("plan.yaml", tree), ("batch.yaml", batch)):
-        with (folder / name).open("w", encoding="utf-8") as file:
-            YAML(typ="rt").dump(content_of, file)
+        (folder / name).write_text(written(content_of), encoding="utf-8")
     return folder / "batch.yaml"
 
 

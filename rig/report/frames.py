@@ -41,7 +41,11 @@ POWER_TYPES = {
 
 def frame(path: Path | str) -> pd.DataFrame:
     """One row a judgement, in the columns of `JUDGED_TYPES`; `evidence` is relative to `path`."""
-    journal = journal_.read(path)
+    return judged(journal_.read(path))
+
+
+def judged(journal: Journal) -> pd.DataFrame:
+    """The same of a journal that was read already."""
     rows = [_judged(journal.root, run, row) for run in journal.runs for row in run.rows]
     return _framed(rows, JUDGED_TYPES, journal.problems)
 

@@ -23,8 +23,8 @@ import pandas as pd
 from rig.errors import UsageError
 from rig.report import journal
 from rig.report.envelope import FLOOR
-from rig.report.frames import frame
-from rig.report.journal import GREEN, RunLog
+from rig.report.frames import judged
+from rig.report.journal import GREEN, Journal, RunLog
 
 FALSE_ALARM = 0.01
 FEWEST = 3
@@ -54,8 +54,9 @@ def learn(
 
     `serial`: of the adapter or the card, where there are runs of several units.
     """
-    runs = _good_runs(folder, bench, virtual=virtual, serial=serial)
-    rows = frame(folder)
+    stored = journal.read(folder)
+    runs = _good_runs(stored, bench, virtual=virtual, serial=serial)
+    rows = judged(stored)
     ids = {run.start.run for run in runs}
     rows = rows[rows["run"].isin(ids) & (rows["bench"] == bench) & rows["value"].notna() & ~rows["at_least"]]
     groups = {str(n): g.groupby("run").last() for n, g in rows.groupby("name") if _asked(str(n), names)}
@@ -71,11 +72,11 @@ def learn(
     return Learned(content, tuple(_left_out(groups, numbers, len(runs))))
 
 
-def _good_runs(folder: Path, bench: str, *, virtual: bool, serial: str | None) -> list[RunLog]:
-    kind = "virtual" if virtual else "real"
+def _good_runs(stored: Journal, bench: str, *, virtual: bool, serial: str | None) -> list[RunLog]:
+    kind, folder = "virtual" if virtual else "real", stored.root
     every = [
         r
-        for r in journal.read(folder).runs
+        for r in stored.runs
         if r.start.bench == bench and r.start.virtual is virtual and not r.start.steps and _is(r, serial)
     ]
     good = [r for r in every if r.status == "finished" and r.verdict in GREEN]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -20,6 +20,7 @@ import pandas as pd
 from rig.errors import RigError, UsageError
 from rig.record import safe_name
 from rig.report import frames, journal
+from rig.report.journal import RunLog
 from rig.report.schema import Start
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ def send(folder: Path, url: str) -> tuple[list[str], int]:
     file a batch, which writing again replaces and which leaves all other files alone. UsageError when it cannot be.
     """
     fs, path = _opened(url)
-    found = frames.frame(folder)
+    stored = journal.read(folder)
+    found = frames.judged(stored)
     if found.empty:
         raise UsageError(f"{folder}: nothing was judged in it")
     suffix = PurePosixPath(path).suffix.lower()
     with _Told(url, "written"):
-        names = _one_file(fs, path, suffix, found) if suffix in _FILES else _dataset(fs, path, folder, found)
+        names = _one_file(fs, path, suffix, found) if suffix in _FILES else _dataset(fs, path, stored.runs, found)
     root = shown(url).removesuffix("/")
     return [root if name == path else f"{root}/{name.removeprefix(path).strip('/')}" for name in names], len(found)
 
@@ -101,12 +103,12 @@ def _one_file(fs: AbstractFileSystem, path: str, suffix: str, found: pd.DataFram
     return [path]
 
 
-def _dataset(fs: AbstractFileSystem, path: str, folder: Path, found: pd.DataFrame) -> list[str]:
+def _dataset(fs: AbstractFileSystem, path: str, runs: Sequence[RunLog], found: pd.DataFrame) -> list[str]:
     import pyarrow as pa
     from pyarrow import dataset
 
     written: list[str] = []
-    for stem, rows in _batches(folder, found):
+    for stem, rows in _batches(runs, found):
         dataset.write_dataset(
             pa.Table.from_pandas(_plain(rows), preserve_index=False),
             path,
@@ -122,9 +124,8 @@ def _dataset(fs: AbstractFileSystem, path: str, folder: Path, found: pd.DataFram
     return sorted(written)
 
 
-def _batches(folder: Path, found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+def _batches(runs: Sequence[RunLog], found: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of each batch with the day on which it began (UTC), and a name that only it has."""
-    runs = journal.read(folder).runs
     first: dict[tuple[str, str], Start] = {}
     for run in runs:  # oldest first
         first.setdefault((run.start.bench, run.start.batch_id), run.start)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from rig import record
 from rig.bench.place import folder as folders
 from rig.bench.place.bringdown import bring_down
 from rig.bench.place.coordinator import Coordinator
+from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LeaseFolder
 from rig.errors import BenchError
 
@@ -117,8 +117,7 @@ def _journal(trace: folders.Trace, event: str, row: dict[str, object]) -> None:
 
 def main(path: Path, descriptor: int) -> int:
     """Release the lease's place; 0 in any case, a trace that stays is another's to free."""
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    deaf()
     asyncio.run(_release_alone(LeaseFolder(path, descriptor)))
     return 0
 

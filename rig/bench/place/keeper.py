@@ -21,6 +21,7 @@ from rig import record
 from rig.bench.place import waiting
 from rig.bench.place.bringdown import bring_down
 from rig.bench.place.coordinator import Coordinator, Found
+from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LeaseFolder
 from rig.bench.place.query import named, parse
 from rig.errors import BenchError, RigError
@@ -285,9 +286,7 @@ async def keep(folder: LeaseFolder) -> None:
 
 def main(path: Path, descriptor: int) -> int:
     """Always 0: what goes wrong is told as a row."""
-    # a cancelled job is told as a whole group; the keeper has its work after the others are gone
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    deaf()
     asyncio.run(keep(LeaseFolder(path, descriptor)))
     return 0
 

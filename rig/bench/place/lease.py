@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,8 +72,6 @@ class Lease:
         self.place = ""
         self.tags: Mapping[str, str] = {}
         self.owner = ""
-        self.acquired_s = 0.0
-        """Wall clock at which the place was this job's."""
         self.lost: str | None = None
 
     @property
@@ -91,7 +88,6 @@ class Lease:
             row = self._acquired(folder)
             resolved.resolve(self._path, row["resources"], folder.bench)
             self.tags, self.place = row["tags"], str(row["acquired"])
-            self.acquired_s = time.time()
         except BaseException:
             self._close()
             raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from rig.bench.load import Bench, open_bench
+from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LEASE, LeaseFolder
 from rig.errors import BenchError, RigError
 from rig.guard import door
@@ -78,8 +78,7 @@ def guardians(token: str) -> Iterator[psutil.Process]:
 
 def main(path: Path, descriptor: int) -> int:
     """Exit code 0: off and verified; 1: not."""
-    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(ignored, signal.SIG_IGN)
+    deaf()
     os.environ.pop(LEASE, None)  # its own guardian is not the dead job's
     try:
         told, code = {"off": True, "text": off(LeaseFolder(path, descriptor))}, 0

@@ -6,16 +6,14 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
+from rig.bench.entries import entries
 from rig.bench.place.query import Query, parse
 from rig.bench.plugs import absolute_imports
 from rig.config.bench import TARGET, load_bench_file
-from rig.config.yamlfile import line_of
+from rig.config.yamlfile import line_of, written
 from rig.errors import ConfigError, UsageError
 from rig.record import write_whole
 
@@ -57,7 +55,7 @@ def coordinator_address(given: str | None = None) -> str:
 def remote(path: Path) -> Remote | None:
     """The place a bench file names; None: its bench is on this machine's own network. ConfigError for two of them."""
     file, tree = load_bench_file(path)
-    found = [args for cls, args in _listed(tree["targets"][TARGET]["resources"]) if cls == REMOTE]
+    found = [e.args for e in entries(tree["targets"][TARGET], "resources") if e.cls == REMOTE]
     if not found:
         return None
     line = line_of(tree, ("targets", TARGET, "resources"))
@@ -74,13 +72,12 @@ def resolve(path: Path, resources: Sequence[Mapping[str, Any]], out: Path) -> No
     """A copy of the bench file at `out`, with `resources` (cls, name, args) in the place of its RemotePlace."""
     _, tree = load_bench_file(path)
     target = tree["targets"][TARGET]
-    own = [{cls: dict(args)} for cls, args in _listed(target["resources"]) if cls != REMOTE]
+    mine = [e for e in entries(target, "resources") if e.cls != REMOTE]
+    own = [{e.cls: {k: v for k, v in e.args.items() if k != "cls"}} for e in mine]
     target["resources"] = [*map(_entry, (r for r in resources if r["cls"] != CARRIED)), *own]
     tree.pop("options", None)
     _make_absolute(path, tree, target["options"])
-    text = StringIO()
-    YAML(typ="rt").dump(tree, text)
-    write_whole(out, text.getvalue().encode())
+    write_whole(out, written(tree).encode())
 
 
 def _make_absolute(path: Path, tree: Any, options: Any) -> None:
@@ -105,16 +102,3 @@ def _value(value: object) -> object:
         except ValueError:
             return value
     return value
-
-
-def _listed(resources: Any) -> list[tuple[str, Mapping[str, Any]]]:
-    """Class and arguments of every resource, in both of labgrid's notations."""
-    if isinstance(resources, Mapping):
-        return [(str(args.get("cls", name)) if args else str(name), args or {}) for name, args in resources.items()]
-    found: list[tuple[str, Mapping[str, Any]]] = []
-    for item in resources:
-        if "cls" in item:
-            found.append((str(item["cls"]), {k: v for k, v in item.items() if k != "cls"}))
-        else:
-            found.extend((str(cls), args or {}) for cls, args in item.items())
-    return found

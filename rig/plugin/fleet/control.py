@@ -17,11 +17,11 @@ from rig.plugin.campaign import Campaign, Part
 from rig.plugin.fleet.hand import KEY, Hand, packed, word
 from rig.plugin.fleet.ledger import Ledger
 from rig.plugin.fleet.schedule import UnitScheduling
+from rig.plugin.fleet.worker import SIGNALS
 from rig.plugin.order import Order, for_seat, insert_id
 
 CANCEL_S = 900.0
 """A burn is never cut, and a guardian guards one for ten minutes; a worker that takes longer hangs and is killed."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Control:
@@ -146,7 +146,7 @@ def _signal(node: WorkerController, number: signal.Signals) -> None:
 @contextlib.contextmanager
 def _deaf() -> Iterator[None]:
     """Signals are not heard meanwhile: a second one must not cut the end short."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
     finally:

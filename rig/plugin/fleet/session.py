@@ -36,10 +36,11 @@ def run_fleet(order: Order) -> Result:
     finally:
         campaign.close()
     found = outcomes(order, campaign)
-    for run in standing(campaign.folder).runs:
+    runs = standing(campaign.folder).runs
+    for run in runs:
         if not run.crashed:
             pack_power(run.folder)
-    if not standing(campaign.folder).runs and campaign.error:
+    if not runs and campaign.error:
         raise BenchError(campaign.error)
     return Result(found, campaign.folder, campaign.cancelled, campaign.error, None, control.ledger.taken_out)
 

@@ -23,7 +23,8 @@ from rig.plugin.unitrun import NOT_OFF
 
 OPEN, READY, END = "open", "ready", "end"
 _INTERRUPTED = 2
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""By which a job is cancelled."""
 
 
 def join(config: pytest.Config) -> bool:
@@ -60,7 +61,7 @@ def _cancel_once() -> None:
             told = True
             signal.default_int_handler(number, frame)
 
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, cancel)
 
 
