@@ -1,5 +1,6 @@
-"""The workflow files under ci/: right by the vendors' schemas, their scripts safe with hostile inputs."""
+"""The workflow files under ci/: right by the vendors' schemas and by actionlint, their scripts safe, hostile or not."""
 
+import re
 import shutil
 import stat
 import subprocess
@@ -44,6 +45,62 @@ def test_the_file_is_right_by_the_vendors_schema(path, schema):
     call = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *more, str(path)]
     done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def linted(tmp_path):
+    """The files where docs/ci.md puts them, with a workflow that calls them; what actionlint says of all."""
+    there = tmp_path / ".github"
+    for source, to in (
+        (WORKFLOW, "workflows/rig-bench.yml"),
+        (ACTION, "actions/rig-bench/action.yml"),
+        (CI / "github" / "actionlint.yaml", "actionlint.yaml"),
+    ):
+        (there / to).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, there / to)
+    (tmp_path / ".git").mkdir()  # by which it knows a repository
+    call = re.search(r"^#   on:\n(?:#  .*\n)+", WORKFLOW.read_text(), re.MULTILINE)
+    assert call, "the workflow's head shows how it is called"
+    (there / "workflows" / "call.yml").write_text(re.sub("^#   ", "", call[0], flags=re.MULTILINE))
+
+    def lint():
+        # beside shellcheck, which it asks of every `run:`
+        tools = Path(sys.executable).parent
+        path = {"PATH": f"{tools}:/usr/bin:/bin"}
+        call = [tools / "actionlint", "-oneline"]
+        done = subprocess.run(call, cwd=tmp_path, env=path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.stderr == ""
+        return done.returncode, done.stdout
+
+    return there, lint
+
+
+def test_actionlint_has_nothing_to_say_of_the_files_where_they_go(linted):
+    assert linted[1]() == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "said"),
+    [
+        (
+            "workflows/rig-bench.yml",
+            "baseline: ${{ inputs",
+            "baselne: ${{ inputs",
+            'input "baselne" is not defined in action',
+        ),
+        ("workflows/rig-bench.yml", "${{ inputs.batch }}", "${{ inputs.tray }}", 'property "tray" is not defined'),
+        ("workflows/rig-bench.yml", "actions/checkout@v6", "actions/checkout@v4", "is deprecated"),
+        ("workflows/call.yml", "bench-name: bench-a", "bench-nam: bench-a", 'input "bench-name" is required'),
+        ("actionlint.yaml", "labels: [rig]", "labels: [lathe]", 'label "rig" is unknown'),
+    ],
+)
+def test_actionlint_sees_what_is_wrong(linted, file, right, wrong, said):
+    there, lint = linted
+    text = (there / file).read_text()
+    assert right in text
+    (there / file).write_text(text.replace(right, wrong))
+    code, told = lint()
+    assert code == 1 and said in told
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -99,6 +156,15 @@ def test_a_fork_gets_no_hardware_and_one_job_a_time_gets_a_bench():
     assert first["when"] == "never" and "CI_MERGE_REQUEST_SOURCE_PROJECT_ID" in first["if"]
     assert [rule["if"] for rule in others] == ['$CI_COMMIT_REF_PROTECTED == "true"']
     assert gitlab["resource_group"] and gitlab["interruptible"] is False
+
+
+def test_a_checkout_keeps_backups_and_burns_of_earlier_jobs_and_nothing_else():
+    checkout, clean, *_ = tree(WORKFLOW)["jobs"]["bench"]["steps"]
+    assert checkout["with"]["clean"] is False
+    flags = tree(JOB)[".rig-bench"]["variables"]["GIT_CLEAN_FLAGS"]
+    assert clean["run"] == f"git clean {flags}"
+    assert flags.split(" -e ") == ["-ffdx", "/.venv", "/.tools", "/results"]
+    assert tree(JOB)[".rig-bench"]["variables"]["GIT_STRATEGY"] == "fetch"
 
 
 def test_results_are_kept_whatever_the_job_came_to():

@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from rig.cli import rig
-from rig.cli.batch import batch
+from rig.cli.batch import batch, finish
 from rig.config.library import project_root
 from rig.errors import BenchError
 from rig.model import AdapterUnit, CardUnit, Judged, Limit, Measurement, Step, Unit, Verdict
+from rig.plugin.session import Result
 from rig.record import BatchRecord, Start
 
 BENCH = str(project_root() / "configs" / "benches" / "virtual.yaml")
@@ -123,6 +124,8 @@ def test_the_batch_gets_what_it_was_asked_and_the_runner_its_files(tmp_path, fak
     out = tmp_path / "out"
     found = call("ci", "tray.yaml", "--bench", BENCH, "--out", out, "--unit", "A-1", env={"GITHUB_ACTIONS": "true"})
     assert found.exit_code == 1 and asked["units"] == ("A-1",) and asked["as_json"] is False
+    assert asked["report"] is False, "the report is written once, after the file that the runner imports"
+    assert f"report: {out / 'report.html'}" in found.stdout and (out / "report.html").exists()
     lines = found.stdout.splitlines()
     token = lines[0].removeprefix("::stop-commands::")
     assert len(token) == 32 and lines[2] == f"::{token}::"
@@ -142,3 +145,12 @@ def test_the_files_are_there_however_the_batch_ended(tmp_path, fake_batch, end, 
     found = call("ci", "tray.yaml", "--bench", BENCH, "--out", tmp_path / "out", "--resume")
     assert found.exit_code == code and (tmp_path / "out" / "junit.xml").exists()
     assert ("rig: no supply" in found.stderr) == (code == 3)
+
+
+def test_a_bench_that_failed_is_told_though_the_batch_writes_no_report(tmp_path, capsys, monkeypatch):
+    result = Result([], tmp_path, cancelled=False, error="not proven off", taken_out={"b": "no supply"})
+    monkeypatch.setattr("rig.report.html.write", lambda *_: pytest.fail("ci writes the report"))
+    finish(result, virtual=True, as_json=False, report=False)
+    said = capsys.readouterr()
+    assert "rig: not proven off" in said.err and "rig: bench b was taken out: no supply" in said.err
+    assert "report:" not in said.out and list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from rig.config.library import project_root
 
 pytestmark = pytest.mark.timeout(180)
 BENCH = project_root() / "configs" / "benches" / "virtual.yaml"
+SCHEMA = project_root() / "tests_unit" / "report" / "junit-10.xsd"
 BATCH = """name: job
 plan: demo
 units: [{adapter: {design: TobleMiner-revA, serial: A-1}, card: {model: 561FLR-T, serial: C-1}}]
@@ -43,7 +44,9 @@ def test_a_job_leaves_its_files_and_its_exit_code(tmp_path):
         "::warning file=batch.yaml,title=NOT_RUN A-1 (TobleMiner-revA) + C-1 (561FLR-T)%3A link::VIRTUAL"
         in ended.stdout
     )
+    assert [line for line in lines if line.startswith("report: ")] == [f"report: {tmp_path / 'out' / 'report.html'}"]
     root = etree.fromstring((tmp_path / "out" / "junit.xml").read_bytes())
+    etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
     cases = {c.get("name"): [child.tag for child in c] for c in root.iter("testcase")}
     assert cases["bench virtual"] == [] and cases["short_check"] == [] and cases["link"] == ["skipped"]
     assert (tmp_path / "step.md").read_text() == (tmp_path / "out" / "summary.md").read_text()

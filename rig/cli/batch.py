@@ -74,6 +74,7 @@ def batch(
     take_over: bool,
     scan: bool,
     as_json: bool,
+    report: bool = True,
 ) -> None:
     """Take every unit of BATCH through the plan, or what of it is left; several benches do it in parallel."""
     from dataclasses import replace
@@ -93,7 +94,7 @@ def batch(
     made = make(batch, found[0].path, plan, twin, out, twin_state, choice, several)
     order = replace(made, terms=Terms(wait_s, take_over))
     result = run_order(order)
-    finish(result, virtual=order.bench.is_virtual, as_json=as_json)
+    finish(result, virtual=order.bench.is_virtual, as_json=as_json, report=report)
     sys.exit(EXIT_CANCELLED if result.cancelled else exit_code(result.verdicts()))
 
 
@@ -113,11 +114,15 @@ def _resumed(asked: str | None, out: Path | None) -> Path | None:
     return out if holds_batch(out) else None
 
 
-def finish(result: Result, *, virtual: bool, as_json: bool) -> None:
-    """Report, summary, and the outcome for the caller."""
+def finish(result: Result, *, virtual: bool, as_json: bool, report: bool = True) -> None:
+    """Report, summary, and the outcome for the caller; `report` False: who called writes them."""
     from rig.report import table
 
-    page, rows = written(result), [_row(o) for o in result.outcomes]
+    page, rows = None, [_row(o) for o in result.outcomes]
+    if report:
+        page = written(result)
+    else:
+        _faults(result)
     if as_json:
         import json
 
@@ -125,7 +130,8 @@ def finish(result: Result, *, virtual: bool, as_json: bool) -> None:
     else:
         several = len({row.get("bench") for row in rows} - {None}) > 1
         table.print_units(rows if several else [{**row, "bench": None} for row in rows], virtual=virtual)
-        click.echo(f"report: {page}")
+        if page is not None:
+            click.echo(f"report: {page}")
 
 
 def written(result: Result) -> Path:
@@ -134,11 +140,15 @@ def written(result: Result) -> Path:
 
     page = html.write(result.folder)
     (result.folder / "summary.md").write_text(markdown.summary(result.folder), encoding="utf-8")
+    _faults(result)
+    return page
+
+
+def _faults(result: Result) -> None:
     for name, why in result.taken_out.items():
         click.echo(f"rig: {printable(f'bench {name} was taken out: {why}')}", err=True)
     if result.error:
         click.echo(f"rig: {printable(result.error)}", err=True)
-    return page
 
 
 def _row(o: Outcome) -> dict[str, object]:

@@ -20,6 +20,8 @@ from rig.errors import BenchError, RigError, UsageError
 
 _OWN = frozenset({"as_json"})
 """Options of `rig batch` that are none here: standard output belongs to the runner."""
+_SET = {"as_json": False, "report": False}
+"""What `rig batch` is told here: the files are written once, and the one that a runner imports first."""
 
 
 def _asked() -> list[click.Parameter]:
@@ -99,7 +101,7 @@ def _folder(asked: dict[str, object]) -> tuple[Path, dict[str, object]]:
 def _run(command: Callable[..., object], asked: dict[str, object]) -> tuple[int, RigError | None]:
     """Exit code of the batch, and what the rig gave up for."""
     try:
-        command(**asked, **dict.fromkeys(_OWN, False))
+        command(**asked, **_SET)
     except SystemExit as e:
         return e.code if isinstance(e.code, int) else EXIT_USAGE, None
     except RigError as e:
@@ -136,6 +138,8 @@ def _told(folder: Path, baseline: Path | None, code: int, fault: RigError | None
     for problem in filter(None, (told, written.warning)):
         click.echo(f"rig: {printable(problem)}", err=True)
     click.echo(f"junit: {printable(str(folder / job.JUNIT))}")
+    if written.report is not None:
+        click.echo(f"report: {printable(str(written.report))}")
     # a wrong call and a cancelled job stay what they are, whatever was measured before
     return code if code in (EXIT_USAGE, EXIT_CANCELLED, EXIT_BENCH) else exit_code(written.verdicts)
 

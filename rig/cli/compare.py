@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 @click.option("--duty", multiple=True, metavar="STATE=SHARE", help="Share of the year in a state [default: idle=1].")
 @click.option("--any-link", is_flag=True, help="Judge states although PCIe link or linked ports differ.")
 @click.option("--out", type=FOLDER, help="Folder for the report [default: DIR], or for the runs of A and B.")
-@click.option("--bench", type=FILE, help="Measure A and B on this bench, by turns.")
+@click.option(
+    "--bench", "benches", multiple=True, metavar="FILE",
+    help="Measure A and B by turns on this bench: a bench file, or 'tag:QUERY' for a place of a coordinator.",
+)  # fmt: skip
 @click.option("--inserts", type=int, help="Inserts of each card, at most [default: 8].")
 @click.option("--full", is_flag=True, help="Make all inserts, however certain the answer is before.")
 @click.option("--card-a", "cards_a", multiple=True, metavar="SERIAL", help="Serial of a card of model A.")
@@ -46,7 +49,7 @@ def compare(
     currency: str,
     duty: tuple[str, ...],
     out: Path | None,
-    bench: Path | None,
+    benches: tuple[str, ...],
     inserts: int | None,
     *,
     full: bool,
@@ -59,16 +62,28 @@ def compare(
 
     chosen = Options(margin_w, price, currency, _shares(duty) or Options().duty, any_link=any_link)
     given = ["--inserts"] * (inserts is not None) + ["--full"] * full + [f"--{n}" for n, v in where.items() if v]
-    if len(what) == 2 and bench is not None and models is None:
-        _run_comparison((what[0], what[1]), bench, inserts, chosen, out, full=full, as_json=as_json, **where)
+    if len(what) == 2 and benches and models is None:
+        _run_comparison((what[0], what[1]), _one(benches), inserts, chosen, out, full=full, as_json=as_json, **where)
     if len(what) == 2:
         raise UsageError("rig compare: two models are measured on a bench: --bench FILE; --models goes with a folder")
     if len(what) != 1:
         raise UsageError(f"rig compare: {len(what)} arguments: name one folder of results, or two models and --bench")
-    if bench is not None or given:
-        first = "--bench" if bench is not None else given[0].replace("_", "-")
+    if benches or given:
+        first = "--bench" if benches else given[0].replace("_", "-")
         raise UsageError(f"rig compare: {first} goes with two models; a folder of results is only read")
     _compared(Path(what[0]), models, replace(chosen, out=out), as_json=as_json)
+
+
+def _one(benches: tuple[str, ...]) -> Path:
+    """The bench file that was named, or that of the one place of a tag."""
+    if len(benches) > 1:
+        raise UsageError(
+            f"rig compare: {len(benches)} benches: a comparison on several is not built; name one bench, as A and B "
+            "have to take turns on the same instruments"
+        )
+    from rig.plugin.fleet.seats import seats
+
+    return seats(benches, None)[0].path
 
 
 def _run_comparison(

@@ -21,7 +21,19 @@ EXIT_FAIL, EXIT_USAGE, EXIT_BENCH, EXIT_NOT_RUN, EXIT_CANCELLED = 1, 2, 3, 4, 13
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-BENCH = click.option("--bench", type=FILE, required=True, help="Bench file (a labgrid environment).")
+
+
+def _one_bench(ctx: click.Context, option: click.Parameter, given: tuple[Path, ...]) -> Path:
+    """Click itself would take the last and say nothing of the others."""
+    if len(given) > 1:
+        raise click.BadParameter(f"{len(given)} benches: this command takes one; several share a batch by 'rig batch'")
+    return given[0]
+
+
+BENCH = click.option(
+    "--bench", type=FILE, required=True, multiple=True, callback=_one_bench, metavar="FILE",
+    help="Bench file (a labgrid environment).",
+)  # fmt: skip
 WAIT = click.option(
     "--wait", "wait_s", type=click.FloatRange(0), default=600.0, show_default=True, metavar="S",
     help="Seconds to wait for the bench where it is a place of a coordinator.",

@@ -18,7 +18,7 @@ from rig.report.journal import Journal
 from rig.report.markdown import escaped
 from rig.report.text import visible
 
-JUNIT, SUMMARY, REPORT = "junit.xml", "summary.md", "report.html"
+JUNIT, SUMMARY = "junit.xml", "summary.md"
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/-]+")
 
 
@@ -31,6 +31,8 @@ class Written:
     """One a unit, the bench's where it failed, and the baseline's."""
     lines: tuple[str, ...]
     """Annotations for standard output."""
+    report: Path | None
+    """None: there is no run to report on."""
     warning: str = ""
     """What could not be told to the runner."""
 
@@ -58,12 +60,11 @@ def write(
         page = f"## ⚠️ The rig gave up\n\n{escaped(fault, 2000)}\n\n{page}"
     html.put(folder / SUMMARY, page)
     warning = _append(env.get("GITHUB_STEP_SUMMARY"), page, f"{folder.name}/{SUMMARY}")
-    if found.runs:
-        html.write(folder)
+    report = html.write(folder) if found.runs else None
     said = remarks.remarks(told)
     lines = remarks.github(said, file) if on_github(env) else remarks.plain(said)
     every = [*verdicts(found), *([compared.found.verdict] if compared else [])]
-    return Written(folder, every, tuple(lines), warning)
+    return Written(folder, every, tuple(lines), report, warning)
 
 
 def on_github(env: Mapping[str, str]) -> bool:

@@ -4,7 +4,8 @@ The statistics: for each quantity the two-sided prediction interval of one more 
 with Student's t of n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 4.7). A check asks for all m
 quantities at once, so each gets an m-th of the false alarms (Bonferroni). Assumed: runs are independent, spread
 normally and as much as those that were learned from. No interval is narrower than what the bench can tell: the
-instrument's own error, or the floor of its unit. Rates have no upper bound: a faster link is no fault of a bench.
+instrument's own error, or the floor of its unit. Rates have no upper bound: a faster link is no fault of a bench; all
+their false alarms are on the one side.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ FALSE_ALARM = 0.01
 FEWEST = 3
 WATTS_FLOOR = 0.05
 """What supplies resolve of a card's power."""
+RATE_FLOOR = 0.02
+"""Share of a rate: less is TCP's own scatter from one day to the next, which runs in a row do not show."""
 NAMES = (
     "power.*.total_w", "rail.*.voltage_v", "rail.*.current_a", "pcie.link.width", "pcie.link.speed_gtps",
     "link.port*.speed_bps", "traffic.port*.to_host_bps", "traffic.port*.from_host_bps",
@@ -63,7 +66,11 @@ def learn(
     whole = {name: values for name, values in groups.items() if len(values) == len(runs)}
     if not whole:
         raise UsageError(f"{folder}: no number that is asked for was measured in each of the {len(runs)} runs")
-    numbers = {name: _number(name, values, len(whole)) for name, values in whole.items()}
+    every = {name: _number(name, values, len(whole)) for name, values in whole.items()}
+    # a bound that nothing can miss would be counted among what was reproduced
+    numbers = {name: number for name, number in every.items() if "high" in number or number["low"] > 0}
+    if not numbers:
+        raise UsageError(f"{folder}: all that was measured scatters too much for a bound; take the unit more often")
     start = runs[-1].start
     content = {
         "bench": bench, "virtual": virtual, "plan": start.plan, "plan_name": start.plan, "made": _today(),
@@ -107,19 +114,20 @@ def _number(name: str, values: pd.DataFrame, of: int) -> dict[str, Any]:
     found = [float(v) for v in values["value"]]
     unit, mean, sd = str(values["unit"].iloc[0]), statistics.fmean(found), statistics.stdev(found)
     error = float(values["error"].max()) if values["error"].notna().any() else 0.0
-    half = half_width(sd, len(found), of)
+    rate = unit == "bit/s" and not name.startswith(_EXACT)
+    half = half_width(sd, len(found), of, sides=1 if rate else 2)
     if not name.startswith(_EXACT):
-        half = max(half, error, WATTS_FLOOR if unit == "W" else FLOOR.get(unit, 0.0))
+        half = max(half, error, RATE_FLOOR * mean if rate else WATTS_FLOOR if unit == "W" else FLOOR.get(unit, 0.0))
     row = {"mean": mean, "sd": sd, "n": len(found), "unit": unit, "low": _down(mean - half)}
-    return row if unit == "bit/s" and not name.startswith(_EXACT) else {**row, "high": _up(mean + half)}
+    return row if rate else {**row, "high": _up(mean + half)}
 
 
-def half_width(sd: float, n: int, of: int) -> float:
-    """Half of the prediction interval of one more value, when `of` such intervals are asked for at once."""
+def half_width(sd: float, n: int, of: int, *, sides: int = 2) -> float:
+    """From the mean to a bound of one more value, when `of` such intervals are asked for at once."""
     # only here: scipy takes a second to load
     from scipy import stats
 
-    t = float(stats.t.ppf(1 - FALSE_ALARM / (2 * of), n - 1))
+    t = float(stats.t.ppf(1 - FALSE_ALARM / (sides * of), n - 1))
     return t * sd * math.sqrt(1 + 1 / n)
 
 
@@ -134,8 +142,10 @@ def _up(value: float) -> float:
 
 def _left_out(groups: Mapping[str, pd.DataFrame], numbers: Mapping[str, Mapping[str, Any]], runs: int) -> Iterator[str]:
     for name, values in groups.items():
-        if name not in numbers:
+        if name not in numbers and len(values) < runs:
             yield f"{name}: left out, measured in {len(values)} of {runs} runs"
+        elif name not in numbers:
+            yield f"{name}: left out, it scatters so much that no value would be too low; more runs make it narrower"
         elif numbers[name]["low"] <= 0 < numbers[name]["mean"]:
             yield f"{name}: the interval reaches 0, it can miss anything; more runs make it narrower"
 

@@ -32,6 +32,8 @@ _PACKAGES = {
     "sftp": "paramiko", "ssh": "paramiko", "smb": "smbprotocol",
 }  # fmt: skip
 """What fsspec needs beside itself, by the scheme of the address."""
+_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"})
+"""Stores without folders: to make one there makes a bucket, and a mistyped name would be somebody's bill."""
 _SECRET_NAMES = ("KEY", "SECRET", "TOKEN", "PASSWORD", "CREDENTIAL", "SIGNATURE")
 _SHORTEST_SECRET = 6
 """Shorter values are words that occur in any sentence."""
@@ -57,8 +59,14 @@ def send(folder: Path, url: str) -> tuple[list[str], int]:
     if found.empty:
         raise UsageError(f"{folder}: nothing was judged in it")
     suffix = PurePosixPath(path).suffix.lower()
+    folders = urlsplit(url).scheme not in _BUCKETS
     with _Told(url, "written"):
-        names = _one_file(fs, path, suffix, found) if suffix in _FILES else _dataset(fs, path, stored.runs, found)
+        if folders:
+            fs.makedirs(str(PurePosixPath(path).parent) if suffix in _FILES else path, exist_ok=True)
+        if suffix in _FILES:
+            names = _one_file(fs, path, suffix, found)
+        else:
+            names = _dataset(fs, path, stored.runs, found, folders=folders)
     root = shown(url).removesuffix("/")
     return [root if name == path else f"{root}/{name.removeprefix(path).strip('/')}" for name in names], len(found)
 
@@ -72,7 +80,7 @@ def _opened(url: str) -> tuple[AbstractFileSystem, str]:
             fs, path = fsspec.core.url_to_fs(url)
         except ImportError:
             package = _PACKAGES.get(scheme, "a package that fsspec's documentation names")
-            raise UsageError(f"{shown(url)}: {scheme}:// needs {package}: pip install it, then again") from None
+            raise UsageError(f"{shown(url)}: {scheme}:// needs {package}: install it as docs/export.md says") from None
     return fs, str(path)
 
 
@@ -91,7 +99,6 @@ class _Told:
 
 
 def _one_file(fs: AbstractFileSystem, path: str, suffix: str, found: pd.DataFrame) -> list[str]:
-    fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
     with fs.open(path, "wb") as file:
         if suffix == ".parquet":
             _plain(found).to_parquet(file, index=False)
@@ -103,7 +110,9 @@ def _one_file(fs: AbstractFileSystem, path: str, suffix: str, found: pd.DataFram
     return [path]
 
 
-def _dataset(fs: AbstractFileSystem, path: str, runs: Sequence[RunLog], found: pd.DataFrame) -> list[str]:
+def _dataset(
+    fs: AbstractFileSystem, path: str, runs: Sequence[RunLog], found: pd.DataFrame, *, folders: bool
+) -> list[str]:
     import pyarrow as pa
     from pyarrow import dataset
 
@@ -119,6 +128,7 @@ def _dataset(fs: AbstractFileSystem, path: str, runs: Sequence[RunLog], found: p
             basename_template=f"{stem}-{{i}}.parquet",
             # the other batches of the day are other people's
             existing_data_behavior="overwrite_or_ignore",
+            create_dir=folders,
             file_visitor=lambda file: written.append(str(file.path)),
         )
     return sorted(written)

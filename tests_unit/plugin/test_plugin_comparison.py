@@ -1,5 +1,7 @@
 import pytest
+from click.testing import CliRunner
 
+from rig.cli import rig
 from rig.config.library import project_root
 from rig.errors import UsageError
 from rig.plugin import comparison
@@ -86,3 +88,26 @@ def test_whether_it_is_enough_is_asked_after_whole_pairs_with_the_watts_of_both(
         ({"idle": [0.0]}, {"idle": [1.0]}, 0.5, 5),
         ({"idle": [0.0, 2.0]}, {"idle": [1.0, 3.0]}, 0.5, 5),
     ]
+
+
+@pytest.mark.parametrize(
+    ("benches", "code", "said"),
+    [
+        ([VIRTUAL, VIRTUAL], 2, "rig compare: 2 benches: a comparison on several is not built; name one bench"),
+        (["none.yaml"], 2, "rig: none.yaml: cannot read it"),
+        (["tag:bench-a"], 3, "rig: coordinator 127.0.0.1:1: connect: "),
+    ],
+)
+def test_several_benches_or_none_that_is_there_measure_nothing(tmp_path, benches, code, said):
+    named = [word for bench in benches for word in ("--bench", str(bench))]
+    found = CliRunner().invoke(rig, ["compare", "533FLR-T", "561FLR-T", *named, "--out", str(tmp_path / "out")],
+                               env={"LG_COORDINATOR": "127.0.0.1:1"})  # fmt: skip
+    assert found.exit_code == code and "Traceback" not in found.output, found.output
+    assert said in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", [["golden", "run"], ["golden", "show"], ["doctor"]])
+def test_a_command_for_one_bench_does_not_take_the_last_of_two(command):
+    found = CliRunner().invoke(rig, [*command, "--bench", str(VIRTUAL), "--bench", str(VIRTUAL)])
+    assert found.exit_code == 2 and "2 benches: this command takes one" in found.stderr

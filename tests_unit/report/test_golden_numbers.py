@@ -36,6 +36,33 @@ def test_what_is_negotiated_is_exact_and_a_rate_has_no_upper_bound(tmp_path):
     assert "short.12V_GND.ohm" not in numbers
 
 
+def rates(folder, *values):
+    for n, value in enumerate(values):
+        rows = [
+            row("throughput", "traffic.port1.to_host_bps", value, "bit/s"),
+            row("enumeration", "pcie.link.width", 8),
+        ]
+        write_run(folder / f"run-{n}", rows)
+    return golden.learn(folder, "virtual", virtual=True)
+
+
+def test_a_rate_has_all_its_false_alarms_below_and_never_a_bound_closer_than_tcp_scatters(tmp_path):
+    quiet = rates(tmp_path / "quiet", 9.4e9, 9.4e9, 9.4e9).content["numbers"]["traffic.port1.to_host_bps"]
+    assert quiet["low"] == pytest.approx(0.98 * 9.4e9)
+    loud = rates(tmp_path / "loud", *(9.0e9 + 0.1e9 * n for n in range(8))).content["numbers"]
+    sd = loud["traffic.port1.to_host_bps"]["sd"]
+    half = golden.half_width(sd, 8, 2, sides=1)
+    assert half < golden.half_width(sd, 8, 2)
+    assert loud["traffic.port1.to_host_bps"]["low"] == pytest.approx(9.35e9 - half, rel=1e-5)
+
+
+def test_a_rate_that_scatters_too_much_for_a_bound_is_left_out_and_said(tmp_path):
+    learned = rates(tmp_path, 6e9, 9e9, 7e9)
+    assert list(learned.content["numbers"]) == ["pcie.link.width"]
+    assert [line.split(": ")[0] for line in learned.left_out] == ["traffic.port1.to_host_bps"]
+    assert "scatters so much" in learned.left_out[0]
+
+
 def test_too_few_runs_another_bench_and_the_other_kind_are_refused(tmp_path):
     runs(tmp_path / "few", 2)
     with pytest.raises(UsageError, match=r"2 good whole virtual runs .* 3 are the least"):

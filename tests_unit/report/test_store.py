@@ -1,6 +1,10 @@
+import contextlib
+from typing import ClassVar
+
 import fsspec
 import pandas as pd
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from report_journals import row, write_batch, write_run
 
 from rig.errors import UsageError
@@ -81,5 +85,29 @@ def test_a_store_without_its_package_names_the_package(results, monkeypatch):
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
-    with pytest.raises(UsageError, match=r"s3://bucket/x: s3:// needs s3fs: pip install it"):
+    with pytest.raises(UsageError, match=r"s3://bucket/x: s3:// needs s3fs: install it as docs/export.md says$"):
         store.send(results, "s3://me:sesame99@bucket/x")
+
+
+class Bucket(MemoryFileSystem):
+    """An object store: what is made in it as a folder would be a bucket."""
+
+    cachable = False
+    made: ClassVar[list[str]] = []
+
+    def makedirs(self, path, exist_ok=False):
+        self.made.append(path)
+
+    def mkdir(self, path, create_parents=True, **kwargs):
+        self.made.append(path)
+
+    create_dir = mkdir
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/rig", "s3://bucket/x/all.parquet"])
+def test_no_bucket_is_made_where_a_name_is_mistyped(results, monkeypatch, url):
+    monkeypatch.setattr(Bucket, "made", [])
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (Bucket(), url.removeprefix("s3://")))
+    with contextlib.suppress(UsageError):  # memory wants a folder first, a store does not
+        store.send(results, url)
+    assert Bucket.made == []

@@ -33,21 +33,20 @@ SAFE_DRIVERS = frozenset(
 )  # fmt: skip
 LOCAL = ("OperatorTerminal",)
 """Resources of the machine the job runs on, which nobody exports."""
-_KEPT = (
-    "name",
-    "topology",
-    "slot",
-    "rails",
-    "probe",
-    "ports",
-    "iperf3_port",
-    "partner_bps",
-    "calibration",
-    "virtual",
-    "path_bps",
-    "driven",
-)
-"""Options that travel; those of firmware name commands and folders of the runner."""
+KEPT = frozenset(
+    {
+        "name", "topology", "slot", "rails", "probe", "ports", "iperf3_port", "partner_bps", "calibration", "virtual",
+        "path_bps", "driven", "golden",
+    }
+)  # fmt: skip
+"""Options that travel; an option is here or in STAYS, and here only if it can neither run nor name anything there."""
+STAYS = {
+    "twin": "a twin runs where the place is exported",
+    "firmware": "it names commands and folders of the runner",
+}
+"""Options that do not travel, and why."""
+_GOLDEN_KEPT = frozenset({"max_age_days"})
+"""Of the golden unit; the numbers are a file of each runner, beside its bench file of the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,10 @@ def read(path: Path) -> BenchParts:
     options = file.targets.main.options
     why = _why_not(path, tree, drivers)
     local = [{"cls": cls, **_named(cls, name), **args} for cls, name, args in found if cls in LOCAL]
-    kept = {k: _plain(v) for k, v in target["options"].items() if k in _KEPT} | {"virtual": options.is_virtual}
+    kept = {k: _plain(v) for k, v in target["options"].items() if k in KEPT} | {"virtual": options.is_virtual}
+    kept.pop("golden", None)
+    if options.golden is not None:
+        kept["golden"] = options.golden.model_dump(include=set(_GOLDEN_KEPT))
     text = None if why else json.dumps({"resources": local, "drivers": drivers, "options": kept})
     return BenchParts(options, Wiring.model_validate(supply.get("rails", {})), exported, text, why)
 
@@ -98,7 +100,8 @@ def write(text: str, place: str, coordinator: str, folder: Path) -> Path:
         resources, drivers, options = row["resources"], row["drivers"], row["options"]
         odd = [d["cls"] for d in drivers if d["cls"] not in SAFE_DRIVERS]
         odd += [r["cls"] for r in resources if r["cls"] not in LOCAL or r.get("device", "/dev/tty") != "/dev/tty"]
-        odd += [key for key in options if key not in _KEPT]
+        odd += [key for key in options if key not in KEPT]
+        odd += [f"golden.{key}" for key in options.get("golden", {}) if key not in _GOLDEN_KEPT]
         until = {k: datetime.date.fromisoformat(v) for k, v in options.get("calibration", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise UsageError(f"place {place}: what it carries of its bench cannot be read: {e}") from e
@@ -106,6 +109,9 @@ def write(text: str, place: str, coordinator: str, folder: Path) -> Path:
         raise UsageError(
             f"place {place}: it carries {', '.join(map(str, odd))}, which a coordinator may not decide here"
         )
+    out = folder / f"{safe_name(place)}.yaml"
+    if "golden" in options:
+        options["golden"]["file"] = f"{out.stem}.golden.yaml"
     tree = {
         "imports": ["rig.bench"],
         "options": {"coordinator_address": coordinator},
@@ -118,7 +124,6 @@ def write(text: str, place: str, coordinator: str, folder: Path) -> Path:
         },
     }
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{safe_name(place)}.yaml"
     write_whole(out, dumped(tree).encode())
     return out
 
