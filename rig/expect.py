@@ -27,6 +27,9 @@ STEP_OF = {
 }
 """First word of a measurement's name to the step that takes it."""
 
+_BY_ITS_INTERFACES = ("firmware.route", "firmware.interfaces_missing")
+"""Of a card that is to be Ethernet: without a driver on the host they say nothing of the card."""
+
 TCP_SHARE = 0.9415
 """TCP payload of an Ethernet line at 1500-byte frames: 1448 of 1538 bytes on the wire (timestamps on)."""
 
@@ -60,6 +63,8 @@ class Parts:
         """Why no driver can take this card on this bench; empty: one can."""
         if self.driven is None or self.card.model in self.driven:
             return ""
+        if not self.driven:
+            return "the test host of this bench lets no driver work, so none says anything of this card"
         return f"the test host of this bench has no driver for a {self.card.model} (options: driven in the bench file)"
 
 
@@ -73,6 +78,8 @@ def expectation(parts: Parts, plan: PlanFile) -> dict[Step, dict[str, Expected]]
     if not parts.direct_power:
         merged |= {name: _INDIRECT for name in parts.card.limits if name not in _of_card(parts) and name not in merged}
     due = {name: e for name, e in merged.items() if _is_due(name, parts, plan)}
+    if parts.no_driver and plan.firmware.task == "ethernet":
+        due |= dict.fromkeys(_BY_ITS_INTERFACES, parts.no_driver)
     return {step: _of_step(step, due) for s in plan.steps if (step := Step(s))}
 
 

@@ -159,3 +159,15 @@ def test_a_card_that_the_host_has_no_driver_for_is_not_held_to_one():
     undriven = replace(parts(), driven=("561FLR-T",))
     assert "no driver for a 544FLR" in expectation(undriven, plan())[Step.ENUMERATION]["pcie.driver"]
     assert replace(parts(model="561FLR-T"), driven=("561FLR-T",)).no_driver == ""
+    assert "lets no driver work" in replace(parts(model="561FLR-T"), driven=()).no_driver
+
+
+def test_without_a_driver_no_route_to_ethernet_is_asked_for_but_what_a_tool_shall_do_is():
+    undriven = replace(parts(), driven=())
+    limit = LimitSection(one_of=["flashed"], why="w")
+    names = ("firmware.route", "firmware.interfaces_missing")
+    for task, judged in (("ethernet", False), ("flash", True)):
+        asked = plan(firmware={"task": task}, limits=dict.fromkeys(names, limit))
+        expected = expectation(undriven, asked)[Step.FIRMWARE]
+        assert [isinstance(expected[name], Limit) for name in names] == [judged, judged]
+    assert all(isinstance(e, Limit) for e in expectation(parts(), asked)[Step.FIRMWARE].values())

@@ -34,6 +34,8 @@ def plug_in(bench_path: Path, plugs: Mapping[str, Any], out: Path) -> Path:
     options["virtual"] = True
     options["ports"] = [{"address": f"{ip}/{PREFIX}"} for ip in plugs["ports"]]
     options["iperf3_port"] = plugs["iperf3_port"]
+    if "driven" in plugs:
+        options["driven"] = list(plugs["driven"])
     tree["imports"] = absolute_imports(bench_path, tree["imports"])
     out.write_text(written(tree), encoding="utf-8")
     return out

@@ -114,7 +114,8 @@ class TwinHost(Section):
     aer: bool = True
     """False: firmware-first, the kernel has no aer_* files."""
     window_mib: Annotated[int, Field(ge=0, le=65536)] | None = None
-    """Room for prefetchable BARs behind the slot that the BIOS gives (no above-4G decoding: little); None: plenty."""
+    """Room for prefetchable BARs behind the slot that the BIOS gives (no above-4G decoding: little); None: plenty. A
+    host of the kind linux has 1 or more: the root port's window, which the kernel keeps as it finds it."""
     kernel_format: Literal["6.1", "5.10"] = "6.1"
     """How the kernel words a BAR without a place; one stable series can have either."""
     idle_w: Annotated[float, Field(gt=0, le=500)] = 14.0

@@ -44,8 +44,8 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
         with _told_at(path, tree, ("faults", n)):
             _check_fault(fault.plug, fault.kind, linux=twin.host.kind == "linux")
     with _told_at(path, tree, ("host", "window_mib")):
-        if twin.host.kind == "linux" and twin.host.window_mib is not None:
-            raise UsageError("a host of the kind linux with little room for BARs is not built; use the process host")
+        if twin.host.kind == "linux" and twin.host.window_mib == 0:
+            raise UsageError("a bridge's window has 1 MiB or more; only a test host of the kind process can have 0")
     with _told_at(path, tree, ("psu2" if twin.psu2 else "psu", "wiring")):
         wiring(twin)
     drawer: dict[str, CardState] = {}

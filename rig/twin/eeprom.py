@@ -27,6 +27,9 @@ Macs = tuple[bytes, ...]
 GOOD, BLANK, CHECKSUM, ZERO_MAC, NO_BOOTCODE = "good", "blank", "checksum", "zero_mac", "no_bootcode"
 SUM, CHECKSUM_WORD, WORDS = 0xBABA, 0x3F, 0x40
 CORE_POINTERS, ID_WORDS = (0x09, 0x0A), (0x2D, 0x2E)
+IGB_VERSION_WORD, IGB_PART_WORD, IGB_CONTROL_WORD, IGB_ID_WORD = 0x05, 0x08, 0x0F, 0x42
+IGB_PART_IS_TEXT, IGB_PAUSE, IGB_PART, IGB_PART_NUMBER = 0xFAFA, 0x3000, 0x180, b"G15136-005"
+"""The part number's words say that it is a text and where; pause frames go both ways."""
 FIRMWARE_POINTER, MODULES_POINTER, CAPABILITIES, ANY_MODULE = 0x0F, 0x2B, 0x2C, 0x0001
 SECTIONS, MODULES, FIRMWARE, PROGRAM = 0x100, 0x180, 0x1A0, 0x200
 MODULE_KINDS = (3, 4, 5, 6)
@@ -80,9 +83,11 @@ def _contents(driver: str, nvram: str, firmware: str, macs: Macs) -> bytes:
     kind = KINDS[driver]
     out = bytearray(b"\xff" * kind.size)
     program = hashlib.shake_256(f"{driver} {firmware}".encode()).digest(kind.size // 4)
-    if image_id := re.fullmatch(r"0x([0-9a-f]{8})", firmware):
-        # ixgbe prints the words that the program begins with as its firmware version
-        program = struct.pack("<I", int(image_id[1], 16)) + program[4:]
+    if image_id := re.fullmatch(r"(?:(\d+)\.(\d\d), )?0x([0-9a-f]{8})", firmware):
+        # ixgbe and igb print the words that the program begins with as its firmware version, igb with its decimals
+        program = struct.pack("<I", int(image_id[3], 16)) + program[4:]
+        if image_id[1]:
+            program = program[:4] + struct.pack("<H", int(image_id[1] + "0" + image_id[2], 16)) + program[6:]
     kind.build(out, macs, program)
     if nvram == CHECKSUM:
         out[0x22] ^= 0x10
@@ -137,16 +142,35 @@ def _module_list(out: bytearray) -> None:
     _words(out, FIRMWARE + 8 + 7, OLDEST_FIRMWARE)
 
 
+def igb_block(port: int) -> int:
+    """The word at which a port's block begins. Ref: igb e1000_defines.h (`NVM_82580_LAN_FUNC_OFFSET`)."""
+    return WORDS * (port + 1) if port else 0
+
+
 def _igb(out: bytearray, macs: Macs, program: bytes) -> None:
-    for n, mac in enumerate(macs):
-        at = WORDS * (n + 1) if n else 0
-        _words(out, at, *_mac_words(mac), *([0] * (WORDS - 3)))
-        _words(out, at + CHECKSUM_WORD, (SUM - _sum(out, at, CHECKSUM_WORD)) & 0xFFFF)
+    version = struct.unpack_from("<H", program, 4)[0]
+    first = {IGB_VERSION_WORD: version, IGB_PART_WORD: IGB_PART_IS_TEXT, IGB_PART_WORD + 1: IGB_PART}
+    _port_blocks(out, macs, {IGB_CONTROL_WORD: IGB_PAUSE}, first)
+    _words(
+        out, IGB_PART, len(IGB_PART_NUMBER) // 2 + 1, *struct.unpack(f">{len(IGB_PART_NUMBER) // 2}H", IGB_PART_NUMBER)
+    )
+    _words(out, IGB_ID_WORD, *struct.unpack_from("<2H", program))
     out[2 * PROGRAM : 2 * PROGRAM + len(program)] = program
 
 
+def _port_blocks(out: bytearray, macs: Macs, each: Mapping[int, int], first: Mapping[int, int]) -> None:
+    """A block a port, with the words of `each`; those of `first` only in the first port's."""
+    for n, mac in enumerate(macs):
+        at = igb_block(n)
+        _words(out, at, *_mac_words(mac), *([0] * (WORDS - 3)))
+        for word, value in {**each, **({} if n else first)}.items():
+            _words(out, at + word, value)
+        _words(out, at + CHECKSUM_WORD, (SUM - _sum(out, at, CHECKSUM_WORD)) & 0xFFFF)
+
+
 def _i40e(out: bytearray, macs: Macs, program: bytes) -> None:
-    _igb(out, macs, program)
+    _port_blocks(out, macs, {}, {})
+    out[2 * PROGRAM : 2 * PROGRAM + len(program)] = program
     _words(out, CHECKSUM_WORD, 0)
     rest = _sum(out, 0, len(out) // 2)
     _words(out, CHECKSUM_WORD, (SUM - rest) & 0xFFFF)

@@ -66,6 +66,9 @@ class Machine(Protocol):
     @property
     def versions(self) -> Mapping[str, str]: ...
 
+    @property
+    def driven(self) -> Sequence[str] | None: ...
+
     def start(self) -> None: ...
 
     def power(self, on: bool) -> None: ...
@@ -124,6 +127,8 @@ class Twin:
             plugs["reached_at"] = forwarded
         if self._host.versions:
             plugs["versions"] = dict(self._host.versions)
+        if self._host.driven is not None:
+            plugs["driven"] = list(self._host.driven)
         plugs |= await self._optional(host, ports)
         if self.world.host_may_lose_power():
             watch = asyncio.create_task(self._watch())

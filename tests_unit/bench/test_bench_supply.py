@@ -210,6 +210,14 @@ def test_the_plugs_of_a_twin_with_more_instruments_and_relays_are_put_in(tmp_pat
     bench.write_text(text.replace("    drivers:", "\n".join([*more, "    drivers:"])))
     plugs = {"mains": "http://m", "console": ["c", 1], "supply": "S", "operator": "http://o", "second": "S2"}
     more_plugs = {"meter": "M", "relays": "http://127.0.0.1:99", "ports": ["127.86.1.2"], "iperf3_port": 5201}
+    assert "driven" not in plug_in(bench, {**plugs, **more_plugs}, tmp_path / "all.yaml").read_text()
+    more_plugs |= {"driven": []}
     said = plug_in(bench, {**plugs, **more_plugs}, tmp_path / "out.yaml").read_text()
-    for part in ("address: S2", "address: M", "http://127.0.0.1:99/relay/3,", "http://127.0.0.1:99/relay/3/state"):
+    for part in (
+        "address: S2",
+        "address: M",
+        "http://127.0.0.1:99/relay/3,",
+        "http://127.0.0.1:99/relay/3/state",
+        "driven: []",
+    ):
         assert part in said

@@ -41,7 +41,7 @@ def test_a_good_file_passes_in_silence(tmp_path):
         ("cards:\n  C-1: {ports_down: [3]}\n", 2, "ports 1 to 2"),
         ("seed: 1\nfaults:\n  - {plug: mains, kind: wrong_model}\n", 3, "wrong_model"),
         ("seed: 1\nfaults:\n  - {plug: host, kind: panic}\n", 3, "kind linux"),
-        ("seed: 1\nhost: {kind: linux, window_mib: 4}\n", 2, "not built"),
+        ("seed: 1\nhost: {kind: linux, window_mib: 0}\n", 2, "1 MiB or more"),
     ],
 )
 def test_what_would_be_refused_later_is_told_now_with_its_line(tmp_path, text, line, says):

@@ -36,6 +36,7 @@ class NotedHost:
         self.slot, self.console_address = slot, console
         self.addresses = {address: address for address in addresses}
         self.versions: dict[str, str] = {}
+        self.driven = None
         self.told: list[object] = []
 
     def start(self) -> None:

@@ -34,7 +34,14 @@ class Device:
     sensor: str = ""
     """Name of the hwmon device its driver registers; empty: none."""
     celsius: int = 0
+    firmware: str = ""
+    """Version that its driver read; of a card that fell silent the driver still tells it."""
     bound: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        """It answers nothing any more: all ones."""
+        return self.config == pci.GONE
 
     @property
     def express(self) -> int | None:

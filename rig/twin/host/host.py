@@ -107,6 +107,10 @@ class ProcessHost:
         return {}
 
     @property
+    def driven(self) -> None:
+        """Card models that it has a driver for: as the bench file says."""
+
+    @property
     def init_pid(self) -> int | None:
         """Process 1 of the test host as this machine numbers it; None while it is off."""
         machine = self._machine

@@ -16,7 +16,7 @@ from rig.twin.host.device import ROOT_PORT, Device, bdf_of
 from rig.twin.host.dialects import BANDWIDTH, Dialect, dialect, known_modules
 from rig.twin.host.klog import ERR, INFO, WARNING, KernelLog
 from rig.twin.host.netdev import NetDev
-from rig.twin.host.placing import Placed, allocator, registers
+from rig.twin.host.placing import Placed, allocator
 from rig.twin.host.resources import program
 from rig.twin.view import Function, HostView, NetPort, Slot
 
@@ -82,7 +82,7 @@ class Kernel:
         device.sensor, device.celsius = function.sensor, function.celsius
         device.vpd, device.resources, device.irq = function.vpd, resources, 30 + function.number
         self.devices[bdf] = device
-        texts = [self._found(device), *registers(function, placed)]
+        texts = [self._found(device), *self._allocator.registers(function, placed)]
         narrow = self._bandwidth(device, verbose=False) if function.number == 0 else None
         return [(INFO, text) for text in [*texts, *([f"pci {bdf}: {narrow}"] if narrow else [])]]
 
@@ -182,6 +182,7 @@ class Kernel:
                 self._count(device, self.view.root_port.correctable)
             elif bdf in present:
                 device.config, device.celsius = present[bdf].config, present[bdf].celsius
+                device.firmware = self.view.firmware_version
                 self._count(device, present[bdf].correctable)
             else:
                 device.config = pci.GONE

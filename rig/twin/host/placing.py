@@ -25,18 +25,27 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a kernel tells what became of a register."""
+    """How a kernel tells of a register as it finds it, and of what became of it."""
 
+    found: str
+    virtual: str
+    """Of the virtual functions' registers."""
     assigned: str
     no_space: str
     failed: str
 
 
 WORDINGS: Mapping[str, Wording] = MappingProxyType({
-    "6.1": Wording("{name} {at}: assigned", "{name} {at}: can't assign; no space", "{name} {at}: failed to assign"),
-    "5.10": Wording("BAR {row}: assigned {at}", "BAR {row}: no space for {at}", "BAR {row}: failed to assign {at}"),
+    "6.1": Wording(
+        "{name} {at}", "{name} {at}: contains BAR {number} for {copies} VFs",
+        "{name} {at}: assigned", "{name} {at}: can't assign; no space", "{name} {at}: failed to assign",
+    ),
+    "5.10": Wording(
+        "reg {offset:#x}: {at}", "VF(n) BAR{number} space: {at} (contains BAR{number} for {copies} VFs)",
+        "BAR {row}: assigned {at}", "BAR {row}: no space for {at}", "BAR {row}: failed to assign {at}",
+    ),
 })  # fmt: skip
-"""Kernel to its words: 6.1.192 has those of 6.8."""
+"""Kernel to its words: 6.1.192 has those of 6.8 (its own lines, but for those of virtual functions: iov.c of 6.8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +156,11 @@ class Allocator:
         own, texts = _assign(self._window, rest, self._wording)
         return Placed({**roomy, **found, **own}, frozenset((*roomy, *found)), tuple(texts))
 
+    def registers(self, function: Function, placed: Placed) -> list[str]:
+        """What the kernel says of each register when it finds the function."""
+        words = self._wording
+        return [_said(words.virtual if w.copies else words.found, w, placed.found(w)) for w in wanted(function)]
+
     def _at_boot(self, window: Window, tight: Sequence[Wanted]) -> dict[Place, Resource]:
         found: dict[Place, Resource] = {}
         for w in sorted(tight, key=lambda w: -w.size):
@@ -178,18 +192,6 @@ def allocator(config: TwinHost, bridge: bytes) -> Allocator:
     base = pci.prefetchable_base(bridge) or FIRST_FREE["pref64"]
     window = None if config.window_mib is None else Window(base, config.window_mib << 20)
     return Allocator(window, WORDINGS[config.kernel_format])
-
-
-def registers(function: Function, placed: Placed) -> list[str]:
-    """What the kernel says of each register when it finds the function."""
-    bdf = bdf_of(function.number)
-    return [f"pci {bdf}: {_register(w, placed.found(w))}" for w in wanted(function)]
-
-
-def _register(w: Wanted, found: Resource) -> str:
-    if w.copies:
-        return f"VF(n) BAR{w.number} space: {found} (contains BAR{w.number} for {w.copies} VFs)"
-    return f"reg {pci.BAR0 + 4 * w.number:#x}: {found}"
 
 
 def wanted(function: Function) -> list[Wanted]:
@@ -224,6 +226,11 @@ def _try(window: Window, ordered: Sequence[Wanted], wording: Wording) -> tuple[d
         if resource is not None:
             placed[w.place] = resource
         words = (wording.assigned,) if resource else (wording.no_space, wording.failed)
-        fields = {"name": w.name, "row": w.row, "at": resource or unplaced(w.size, w.bar.kind)}
-        texts += [f"pci {bdf_of(w.function)}: {text.format_map(fields)}" for text in words]
+        texts += [_said(text, w, resource or unplaced(w.size, w.bar.kind)) for text in words]
     return placed, texts
+
+
+def _said(words: str, w: Wanted, at: Resource | str) -> str:
+    offset = pci.BAR0 + 4 * w.number
+    said = words.format(name=w.name, row=w.row, offset=offset, number=w.number, copies=w.copies, at=at)
+    return f"pci {bdf_of(w.function)}: {said}"

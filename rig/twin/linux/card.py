@@ -106,12 +106,24 @@ class Card:
         mac = serial_mac(found.config)
         # a cage of this bench holds the end of a copper cable
         module = sfp.direct_attach(mac) if self._slot.has_cages() else b""
-        return PortWiring(mac, _Nvm(self._slot), cable, port.allowed_bps, port, module)
+        return PortWiring(
+            mac, _Nvm(self._slot), cable, port.allowed_bps, port, module, celsius=lambda: self._celsius(number)
+        )
+
+    def _celsius(self, number: int) -> int:
+        function = self._look.function(number)
+        return function.celsius if function else 0
 
     def start(self) -> None:
         """Answer on the bus."""
         for server in self._servers:
             server.start()
+
+    def launched(self) -> None:
+        """QEMU runs, and has inherited its ends of the connections."""
+        for server in self._servers:
+            if isinstance(server, ProxyServer):
+                server.launched()
 
     def look(self) -> HostView:
         """Take what changed: cables, drivers, a card that went silent; what the model shows now."""

@@ -22,6 +22,7 @@ from rig.twin.linux.image import Image, guest_image
 from rig.twin.linux.machine import Machine, Plan
 from rig.twin.linux.qemu import Qemu, newest_qemu
 from rig.twin.linux.recipe import FILES
+from rig.twin.linux.window import require_own_firmware
 from rig.twin.view import HostView, LiveSlot
 
 T = TypeVar("T")
@@ -82,9 +83,16 @@ class LinuxHost:
             f"guest {name}": version for name, version in parts.items()
         }
 
+    @property
+    def driven(self) -> Sequence[str] | None:
+        """Card models whose driver gets interrupts; None: as the bench file says; needs `start`."""
+        return None if self._qemu.vfio_user else ()
+
     def start(self) -> None:
         """Find QEMU, build the guest where it is not there yet, listen on the console and wait for power."""
         self._qemu, self._image = prepare(self._tell)
+        if self._config.window_mib is not None:
+            require_own_firmware(self._qemu)
         self._state.mkdir(parents=True, exist_ok=True)
         self._console = Console(*self._console_at, spoil=self._faults.spoiler("console"))
         self._thread.start()
@@ -148,11 +156,13 @@ class _PowerOn:
         card = self._card = Card(self._slot, self._qemu, self._subnets, state)
         words = command_line(*self._boot_words(card))
         plan = Plan(
-            self._qemu, self._image, self._config.slot, words, card.arguments, card.cable_arguments, card.inherited
-        )
+            self._qemu, self._image, self._config.slot, words, card.arguments, card.cable_arguments, card.inherited,
+            self._config.window_mib,
+        )  # fmt: skip
         machine = self._machine = Machine(plan, state / "qemu.log", self._event)
         card.start()
         await machine.start()
+        card.launched()
         self._console = console
         console.attach(machine.console.fileno())
         reader, self._hand = await asyncio.open_connection(sock=machine.hand.dup())

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu.qmp import ConnectError, ExecuteError, QMPClient, StateError
+from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError, StateError
 
 from rig.config.twin import TwinSlot
 from rig.errors import BenchError
+from rig.twin.linux import window
 from rig.twin.linux.image import Image
 from rig.twin.linux.qemu import Qemu
 
@@ -40,6 +41,8 @@ class Plan:
     cables: Sequence[str]
     inherited: Sequence[int]
     """Descriptors that the arguments of card and cables name."""
+    window_mib: int | None = None
+    """Room for prefetchable BARs behind the slot that firmware leaves; None: the kernel makes as much as it needs."""
 
 
 class Machine:
@@ -50,6 +53,7 @@ class Machine:
         self.console, self._console_inside = socket.socketpair()
         self.hand, self._hand_inside = socket.socketpair()
         self._monitor, self._monitor_inside = socket.socketpair()
+        self._firmware = () if plan.window_mib is None else window.monitor_commands(plan.window_mib)
         self._qmp = QMPClient("twin")
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -69,6 +73,20 @@ class Machine:
         except (ConnectError, TimeoutError, OSError) as e:
             raise BenchError(f"twin host: QEMU did not start: {self._last_words() or e}") from e
         self._listener = asyncio.create_task(self._listen())
+        if self._firmware:
+            await self._set_up()
+
+    async def _set_up(self) -> None:
+        """What firmware does before the kernel, then the processor runs; BenchError when the monitor refuses."""
+        command = "human-monitor-command"
+        try:
+            for line in self._firmware:
+                said = await asyncio.wait_for(self._qmp.execute(command, {"command-line": line}), WORD_S)
+                if said:
+                    raise BenchError(f"twin host: QEMU's monitor was told {line!r} and answered {str(said).strip()!r}")
+            await asyncio.wait_for(self._qmp.execute("cont"), WORD_S)
+        except (QMPError, TimeoutError) as e:
+            raise BenchError(f"twin host: QEMU did not take the slot's window: {self._last_words() or e}") from e
 
     async def kill(self) -> None:
         """Power is gone: the process with it, at once; may be called in any state."""
@@ -102,7 +120,23 @@ class Machine:
 
     async def _listen(self) -> None:
         async for message in self._qmp.events:
-            self._event(str(message["event"]))
+            name = str(message["event"])
+            if self._firmware:
+                await self._through_firmware(name, message.get("data"))
+            self._event(name)
+
+    async def _through_firmware(self, event: str, data: object) -> None:
+        """The guest's own end, which pauses the machine: a reboot sets the slot up again before the processor runs."""
+        reason = data["reason"] if isinstance(data, dict) and event == "SHUTDOWN" else None
+        if reason == "guest-reset":
+            await self._word("set-action", {"reboot": "reset"})
+            await self._word("system_reset", {})
+        elif reason == "guest-shutdown":
+            await self._word("quit", {})
+        elif event == "RESET":
+            await self._word("set-action", {"reboot": "shutdown"})
+            with contextlib.suppress(BenchError):  # the machine may have gone meanwhile; else it stays silent
+                await self._set_up()
 
     def _last_words(self) -> str:
         said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -112,6 +146,7 @@ class Machine:
         plan, qemu = self._plan, self._plan.qemu
         port = f"pcie-root-port,id={SLOT},bus=pcie.0,addr=0x1,chassis=1,slot=1,hotplug=off"
         firmware = ["-bios", "qboot.rom"] if qemu.qboot else []
+        paused = ["-S", "-action", "reboot=shutdown,shutdown=pause", *window.HOLE] if self._firmware else []
         return [
             # it ends with this process, however that ends
             "setpriv", "--pdeathsig", "KILL", *qemu.command,
@@ -123,7 +158,7 @@ class Machine:
             "-chardev", f"socket,id=monitor,fd={self._monitor_inside.fileno()}",
             "-qmp", "chardev:monitor",
             "-device", f"{port},x-speed={SPEED[plan.slot.gen]},x-width={plan.slot.lanes}",
-            *plan.card, *plan.cables,
+            *plan.card, *plan.cables, *paused,
         ]  # fmt: skip
 
 

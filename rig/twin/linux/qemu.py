@@ -30,8 +30,13 @@ RELEASE, SUITE = "trixie", "trixie-backports"
 _PACKAGES = ("qemu-system-x86", "seabios")
 _ASK_S = 20.0
 _TRY_AGAIN_S = 3600.0
+_PROXY_DIES = (8, 2, 0)
+"""From here on x-pci-proxy-dev hands its interrupt to KVM unasked, and QEMU dies of it under TCG (10.0.13: seen).
+
+Ref: QEMU accel/kvm/kvm-all.c, kvm_irqchip_assign_irqfd.
+"""
 _VERSION = re.compile(r"QEMU emulator version (\d+)\.(\d+)\.(\d+)")
-_LIBRARIES = "usr/lib/x86_64-linux-gnu"
+_LIBRARIES, _LOADER = "usr/lib/x86_64-linux-gnu", "lib64/ld-linux-x86-64.so.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,9 @@ class Qemu:
     vfio_user: bool
     """Has the device vfio-user-pci."""
     proxy: bool
-    """Has the device x-pci-proxy-dev."""
+    """Has the device x-pci-proxy-dev, and lives with it."""
     qboot: bool
-    """Has the small firmware qboot.rom."""
+    """Starts a kernel from the small firmware qboot.rom: not beside two x-pci-proxy-dev (7.2.22: no word, ever)."""
     accelerator: str
     """`kvm` where it was shown to work, else `tcg`."""
     what_is_missing: tuple[str, ...]
@@ -61,21 +66,34 @@ class Qemu:
 def newest_qemu(cache: Path, tell: Tell) -> Qemu:
     """The newest of $RIG_QEMU (then only that), PATH and the cache; fetched into the cache where none has vfio-user.
 
-    BenchError, with what to do, when there is none that works.
+    BenchError, with what to do, when there is none that works or that takes a modelled card.
     """
-    if own := os.environ.get(QEMU):
-        return _with_kvm(cache, tell, _asked(tuple(shlex.split(own)), f"{QEMU}={own}"))
-    found = newest([*_on_path(tell), *_in_cache(cache, tell)])
-    if found is None or not found.vfio_user:
-        found = _after_fetching(cache, tell, found)
+    own = os.environ.get(QEMU)
+    found = asked(tuple(shlex.split(own)), f"{QEMU}={own}") if own else _best(cache, tell)
+    found = _with_kvm(cache, tell, found)
+    if not found.vfio_user and not found.proxy:
+        raise BenchError(f"twin host: {'; '.join(found.what_is_missing)}; install QEMU 10.1 or newer")
     for sentence in found.what_is_missing:
         tell(sentence)
-    return _with_kvm(cache, tell, found)
+    return found
+
+
+def _best(cache: Path, tell: Tell) -> Qemu:
+    """Of this machine's and the cache's; fetched where neither has vfio-user."""
+    found = newest([*_on_path(tell), *_in_cache(cache, tell)])
+    return found if found is not None and found.vfio_user else _after_fetching(cache, tell, found)
 
 
 def _with_kvm(cache: Path, tell: Tell, found: Qemu) -> Qemu:
     """With the accelerator that works; only the one that is used is tried."""
-    return replace(found, accelerator=accelerator(cache, found.command, lambda: guest_image(cache, tell).kernel))
+    kind = accelerator(cache, found.command, lambda: guest_image(cache, tell).kernel)
+    proxy = found.proxy and (kind != TCG or found.version < _PROXY_DIES)
+    return replace(
+        found,
+        accelerator=kind,
+        proxy=proxy,
+        what_is_missing=missing(found.version, vfio_user=found.vfio_user, proxy=proxy),
+    )
 
 
 def newest(candidates: Sequence[Qemu]) -> Qemu | None:
@@ -95,7 +113,7 @@ def _in_cache(cache: Path, tell: Tell) -> list[Qemu]:
 
 def _working(command: tuple[str, ...], tell: Tell) -> list[Qemu]:
     try:
-        return [_asked(command, command[-1])]
+        return [asked(command, command[-1])]
     except BenchError as e:
         tell(f"not used: {e}")
         return []
@@ -123,16 +141,17 @@ def _fetched(cache: Path, tell: Tell) -> Qemu:
     root = cache / "qemu" / RELEASE
     with locked(cache, "qemu", tell):
         if not (root / "usr/bin" / PROGRAM).exists():
-            _fetch(root, tell)
-    return _asked(unpacked_command(root), f"QEMU of Debian {SUITE}")
+            fetch(root, RELEASE, SUITE, tell)
+    return asked(unpacked_command(root), f"QEMU of Debian {SUITE}")
 
 
-def _fetch(root: Path, tell: Tell) -> None:
+def fetch(root: Path, release: str, suite: str, tell: Tell) -> None:
+    """QEMU of `suite` (the release itself, or its backports) unpacked into `root`; BenchError when it cannot be had."""
     with building(root) as part:
-        tell(f"fetching QEMU of Debian {SUITE}: 40 MB, once, beside what is installed")
-        packages = Packages(part / "apt", machines_mirror(), RELEASE, [SUITE])
+        tell(f"fetching QEMU of Debian {suite}: 40 MB, once, beside what is installed")
+        packages = Packages(part / "apt", machines_mirror(), release, [suite] if suite != release else [])
         packages.update()
-        files = packages.download_with_dependencies(_PACKAGES, SUITE)
+        files = packages.download_with_dependencies(_PACKAGES, suite)
         tell(f"unpacking {len(files)} packages")
         for file in files:
             unpack(file, part)
@@ -142,14 +161,16 @@ def _fetch(root: Path, tell: Tell) -> None:
 def unpacked_command(root: Path) -> tuple[str, ...]:
     """How a QEMU is started from packages unpacked below `root`: with their own loader, libraries and firmware."""
     libraries = root / _LIBRARIES
+    # Debian 12 has part of its libraries, and the loader, outside of usr still
+    loader = next((p for p in (root / "usr" / _LOADER, root / _LOADER) if p.exists()), root / "usr" / _LOADER)
     return (
         "/usr/bin/env", f"QEMU_MODULE_DIR={libraries / 'qemu'}",
-        str(root / "usr/lib64/ld-linux-x86-64.so.2"), "--library-path", str(libraries), "--argv0", PROGRAM,
+        str(loader), "--library-path", f"{libraries}:{root / 'lib/x86_64-linux-gnu'}", "--argv0", PROGRAM,
         str(root / "usr/bin" / PROGRAM), "-L", str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios"),
     )  # fmt: skip
 
 
-def _asked(command: tuple[str, ...], name: str) -> Qemu:
+def asked(command: tuple[str, ...], name: str) -> Qemu:
     """Its abilities, asked of itself, but for KVM; BenchError when it does not start."""
     version = _VERSION.search(_said(command, ["--version"], name))
     if version is None:
@@ -164,7 +185,7 @@ def _asked(command: tuple[str, ...], name: str) -> Qemu:
         number,
         vfio_user,
         proxy,
-        any(Path(f, "qboot.rom").exists() for f in folders if f),
+        vfio_user and any(Path(f, "qboot.rom").exists() for f in folders if f),
         TCG,
         missing(number, vfio_user=vfio_user, proxy=proxy),
     )
@@ -193,11 +214,12 @@ def missing(version: tuple[int, int, int], *, vfio_user: bool, proxy: bool) -> t
     if vfio_user:
         return ()
     if not proxy:
-        return (f"QEMU {name} has neither vfio-user-pci nor x-pci-proxy-dev: no modelled card can be plugged into it",)
+        return (f"QEMU {name} has no vfio-user-pci, and no x-pci-proxy-dev that works here: it takes no modelled card",)
     return (
         f"QEMU {name} shows 256 bytes of a card's configuration space: no AER registers, no serial number, "
         "no lane errors",
-        f"QEMU {name} brings no interrupts from a modelled card: its driver sees no link change and moves no traffic",
+        f"QEMU {name} brings no interrupts from a modelled card: its driver moves no traffic, and the steps link, "
+        "throughput, power_profile and soak are not run",
         f"QEMU {name} gives a modelled card 32-bit BARs of at most 1 GiB",
-        f"QEMU {name} loses correctable AER errors on their way to the kernel",
+        f"QEMU {name} raises errors of the link at the root port alone",
     )

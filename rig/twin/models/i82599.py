@@ -1,63 +1,29 @@
 """Intel 82599ES, the controller of HP's 560FLR-SFP+ (8086:10fb): two SFP+ cages, two functions.
 
 Held to the driver ixgbe of Linux 6.1, not to silicon. What a driver needs of the NVM besides its checksum: the list
-of module settings at word 0x2b, a firmware version above 5. Ref: Intel 82599 datasheet sections 3.5.6 (EEPROM), 3.7
-(MAC link), 8.2.3.1.4 (I2CCTL); Linux ixgbe_82599.c, ixgbe_phy.c (`ixgbe_identify_sfp_module_generic`).
+of module settings at word 0x2b, a firmware version above 5. Ref: Intel 82599 datasheet sections 3.7 (MAC link),
+8.2.3.1.4 (I2CCTL); Linux ixgbe_82599.c, ixgbe_phy.c (`ixgbe_identify_sfp_module_generic`).
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from rig.twin.models.i2c import I2cMemories
-from rig.twin.models.ixgbe.chip import Chip
-from rig.twin.models.ixgbe.names import EEC_GRANT, EEC_PRESENT, EEC_READ_DONE, EEC_REQUEST, Register
-from rig.twin.models.ixgbe.port import IxgbePort
-from rig.twin.models.spi import SpiEeprom
-from rig.twin.models.wiring import Nvm, PortWiring
+from rig.twin.models.intel.spi_chip import SpiChip
+from rig.twin.models.ixgbe.names import Register
+from rig.twin.models.ixgbe.port import IxgbePort, address_at
+from rig.twin.models.wiring import PortWiring
 
 _SERIAL_10G, _MODE_MASK, _NEGOTIATED = 3 << 13, 7 << 13, 1 << 16
 _CLOCK_IN, _CLOCK_OUT, _DATA_IN, _DATA_OUT = 1, 2, 4, 8
 _MODULE_PRESENT = 1 << 2
 """SDP2: the cage's MOD_ABS, turned round by the board."""
 _A0, _A2 = 0xA0, 0xA2
-_SPI_CLOCK, _SPI_DESELECT, _SPI_IN, _SPI_OUT, _WIDE_ADDRESS = 1, 2, 4, 8, 1 << 10
 _TEN, _ONE = 10_000_000_000, 1_000_000_000
 _CODES_1G, _CODES_10G, _TECHNOLOGY, _CABLE = 6, 3, 8, 0x0C
 _1G_ALONE = 0x0B
 """SX, LX, and copper."""
-
-
-class SpiChip(Chip):
-    """A controller whose NVM is a serial EEPROM: what is written is kept at once."""
-
-    def __init__(self, nvm: Nvm) -> None:
-        self._spi_lock = threading.Lock()
-        super().__init__(nvm, sync_semaphore=False)
-
-    def power_on(self) -> None:
-        super().power_on()
-        self._bytes = bytearray(self.contents())
-        self._eeprom = SpiEeprom(self._bytes, self._keep)
-        self._lines = _SPI_DESELECT
-
-    def control(self) -> int:
-        """EEC as it reads."""
-        size = super().control() & 0x7800
-        out = _SPI_OUT if self._eeprom.out else 0
-        grant = EEC_GRANT if self._lines & EEC_REQUEST else 0
-        return self._lines | size | out | grant | EEC_PRESENT | EEC_READ_DONE | _WIDE_ADDRESS
-
-    def set_control(self, value: int) -> None:
-        """EEC as it is written: the four lines of the EEPROM."""
-        with self._spi_lock:
-            self._lines = value & (_SPI_CLOCK | _SPI_DESELECT | _SPI_IN | EEC_REQUEST)
-            selected = bool(value & EEC_REQUEST) and not value & _SPI_DESELECT
-            self._eeprom.drive(selected, bool(value & _SPI_CLOCK), bool(value & _SPI_IN))
-
-    def _keep(self) -> None:
-        self.replace(bytes(self._bytes))
 
 
 class I82599Port(IxgbePort):
@@ -107,5 +73,5 @@ class I82599Port(IxgbePort):
 
 def i82599(wirings: Sequence[PortWiring]) -> tuple[I82599Port, ...]:
     """A card with its ports, one function each; they share the EEPROM of the first."""
-    chip = SpiChip(wirings[0].nvm)
+    chip = SpiChip(wirings[0].nvm, address_at)
     return tuple(I82599Port(chip, wiring, n) for n, wiring in enumerate(wirings))

@@ -1,7 +1,8 @@
 """Descriptor rings in the machine's memory, as Intel's 82575 to X550 have them.
 
 Ref: Intel X540 datasheet sections 7.1.5, 7.1.6 (receive descriptors), 7.2.3 (transmit descriptors); Linux
-ixgbe_type.h (`union ixgbe_adv_tx_desc`, `union ixgbe_adv_rx_desc`), e1000_82575.h.
+ixgbe_type.h (`union ixgbe_adv_tx_desc`, `union ixgbe_adv_rx_desc`), e1000_82575.h. Where a bad checksum is told
+differs: IXGBE_RXDADV_ERR_TCPE is not E1000_RXDEXT_STATERR_TCPE.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from rig.twin.models import frames
 from rig.twin.models.frames import Buffer, Kind, Offload
 
 DESCRIPTOR = 16
+BASE_LOW, BASE_HIGH, LENGTH, HEAD, TAIL, CONTROL = 0x00, 0x04, 0x08, 0x10, 0x18, 0x28
+"""Within a ring's registers (RDBAL, RDBAH, RDLEN, RDH, RDT, RXDCTL, and the same of transmit rings)."""
 ENABLED = 1 << 25
 """In TXDCTL and RXDCTL."""
 _WORDS, _CONTEXT = struct.Struct("<QII"), struct.Struct("<4I")
@@ -26,7 +29,6 @@ _IP_SUM, _L4_SUM = 1 << 8, 1 << 9
 _TCP_CONTEXT = 1 << 11
 _WRITE_BACK = struct.Struct("<IIIHH")
 _RX_DONE, _RX_END, _RX_L4_TESTED, _RX_IP_TESTED = 1 << 0, 1 << 1, 1 << 5, 1 << 6
-_RX_L4_BAD, _RX_IP_BAD = 1 << 30, 1 << 31
 _IPV4, _IPV6, _TCP, _UDP = 0x10, 0x40, 0x100, 0x200
 MOST_SEGMENTED = 256 * 1024
 
@@ -135,10 +137,14 @@ class TxQueue:
 
 
 class RxQueue:
-    """A receive ring: fills the buffers that the driver put there, in order."""
+    """A receive ring: fills the buffers that the driver put there, in order.
 
-    def __init__(self) -> None:
+    `l4_bad` and `ip_bad` are the error bits of a write-back for a checksum that does not hold.
+    """
+
+    def __init__(self, l4_bad: int, ip_bad: int) -> None:
         self.ring = Ring()
+        self._l4_bad, self._ip_bad = l4_bad, ip_bad
         self.buffer_bytes = 2048
 
     @property
@@ -158,7 +164,7 @@ class RxQueue:
             needed = -(-len(frame) // size) or 1
             if needed > room:
                 break
-            status, packet = _verdict(frames.inspected(frame, total))
+            status, packet = self._verdict(frames.inspected(frame, total))
             for n in range(needed):
                 part = frame if needed == 1 else frame[n * size : (n + 1) * size]
                 at = head * DESCRIPTOR
@@ -172,13 +178,12 @@ class RxQueue:
         ring.head = head
         return delivered
 
-
-def _verdict(kind: Kind) -> tuple[int, int]:
-    """Status and errors, and packet type, of a write-back."""
-    status = 0
-    if kind.ip_good is not None:
-        status |= _RX_IP_TESTED | (0 if kind.ip_good else _RX_IP_BAD)
-    if kind.l4_good is not None:
-        status |= _RX_L4_TESTED | (0 if kind.l4_good else _RX_L4_BAD)
-    packet = {4: _IPV4, 6: _IPV6}.get(kind.ip, 0) | {frames.TCP: _TCP, frames.UDP: _UDP}.get(kind.protocol, 0)
-    return status, packet
+    def _verdict(self, kind: Kind) -> tuple[int, int]:
+        """Status and errors, and packet type, of a write-back."""
+        status = 0
+        if kind.ip_good is not None:
+            status |= _RX_IP_TESTED | (0 if kind.ip_good else self._ip_bad)
+        if kind.l4_good is not None:
+            status |= _RX_L4_TESTED | (0 if kind.l4_good else self._l4_bad)
+        packet = {4: _IPV4, 6: _IPV6}.get(kind.ip, 0) | {frames.TCP: _TCP, frames.UDP: _UDP}.get(kind.protocol, 0)
+        return status, packet

@@ -42,3 +42,5 @@ class PortWiring:
     told: Told
     module: bytes = b""
     """Contents of the SFP+ module's EEPROMs (A0h, then A2h, 256 byte each); empty: no module, or no cage."""
+    celsius: Callable[[], int] = lambda: 0
+    """What the controller's own temperature sensor reads; asked on the server's thread."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rig.twin.models.ixgbe.chip import Chip
+from rig.twin.models.intel.chip import Chip
 from rig.twin.models.ixgbe.names import Register
 from rig.twin.models.ixgbe.phy import Phy
-from rig.twin.models.ixgbe.port import IxgbePort
+from rig.twin.models.ixgbe.port import IxgbePort, address_at
 from rig.twin.models.wiring import PortWiring
 
 _CLOCK_OUT, _DATA_OUT = 0x2, 0x8
@@ -43,5 +43,5 @@ class X540Port(IxgbePort):
 
 def x540(wirings: Sequence[PortWiring]) -> tuple[X540Port, ...]:
     """A card with its ports, one function each; they share the flash of the first."""
-    chip = Chip(wirings[0].nvm)
+    chip = Chip(wirings[0].nvm, address_at)
     return tuple(X540Port(chip, wiring, n) for n, wiring in enumerate(wirings))

@@ -23,7 +23,7 @@ def test_the_boot_log_tells_of_the_card_before_the_login(host: ProcessHost) -> N
     texts = [text for _, text in stamped]
     assert texts[0].startswith("Linux version 6.1.0-")
     assert "pci 0000:01:00.0: [8086:1528] type 00 class 0x020000" in texts
-    assert any(re.match(r"pci 0000:01:00\.0: reg 0x10: \[mem 0x[0-9a-f]+-0x[0-9a-f]+ 64bit pref\]", t) for t in texts)
+    assert any(re.match(r"pci 0000:01:00\.0: BAR 0 \[mem 0x[0-9a-f]+-0x[0-9a-f]+ 64bit pref\]", t) for t in texts)
     assert (
         "pci 0000:01:00.0: 16.000 Gb/s available PCIe bandwidth, limited by 5.0 GT/s PCIe x4 link at 0000:00:01.0 "
         "(capable of 32.000 Gb/s with 5.0 GT/s PCIe x8 link)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -173,3 +174,17 @@ def test_reboot_and_poweroff_tell_the_machine(desk: Desk) -> None:
     assert desk.run("poweroff", "--force").hold
     assert [how for how, _ in desk.stopped] == ["restart", "restart", "power_off"]
     assert desk.stopped[1][1] == 0.0
+
+
+def test_of_a_card_that_fell_silent_the_driver_tells_what_it_read_before_and_its_module_is_not_read() -> None:
+    """As a real ixgbe does: tests_unit/test_virtual_both_hosts.py."""
+    caged = dataclasses.replace(port("eno1", 0, "127.86.41.2"), media="SFP+")
+    slot = FakeSlot(view_of(card(0), ports=(caged,)))
+    desk = Desk(slot)
+    told = desk.run("ethtool", "-i", "eno1").out
+    assert "firmware-version: 0x80000835" in told
+    assert "Vendor name" in desk.run("ethtool", "-m", "eno1").out
+    slot.change(functions=(), firmware_version="")
+    desk.kernel.refresh()
+    assert desk.run("ethtool", "-i", "eno1").out == told
+    assert desk.run("ethtool", "-m", "eno1") == Answer(err="netlink error: Input/output error\n", code=1)

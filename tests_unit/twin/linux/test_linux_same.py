@@ -14,33 +14,18 @@ import shlex
 import time
 
 import pytest
-from labgrid import Target
-from labgrid.driver import ShellDriver
-from labgrid.resource import NetworkSerialPort
+from running_host import CARRIER_S, Running
 
-from rig.bench.console import DrainedSerialDriver
-from rig.bench.host import ConsoleHostDriver
 from rig.config.library import default_library
-from rig.config.twin import TwinFile
-from rig.model import AdapterUnit, CardUnit
 from rig.parse import ethtool, ip, kernel_log, lspci, sysfs
-from rig.steps import link, pci
+from rig.steps import pci
 from rig.steps.enumeration import LINK_ATTRIBUTES, link_state
 from rig.steps.netdev import netdevs
-from rig.twin.faults import Faults
-from rig.twin.host import ProcessHost
-from rig.twin.linux.host import LinuxHost
-from rig.twin.world import World
 
 pytestmark = pytest.mark.timeout(300)
-SHELL = {
-    "prompt": r"root@duthost:[^ ]*# ", "login_prompt": "duthost login: ", "username": "root",
-    "await_login_timeout": 1, "login_timeout": 120,
-}  # fmt: skip
 CARD = default_library().card("561FLR-T")
 NET = os.getpid() % 120 * 2  # another suite may run beside this one; 250 and above no twin takes by itself
 CABLES = {kind: (f"127.{n}.{NET}.2", f"127.{n}.{NET + 1}.2") for n, kind in ((251, "process"), (252, "linux"))}
-CARRIER_S = 60.0
 
 OTHER_MACHINE = "another machine: an Intel root port with what its silicon has, QEMU's with what QEMU's has"
 NAMED = "the guest has no udev that renames interfaces"
@@ -55,46 +40,6 @@ DIFFER = {
     **dict.fromkeys(("log.card.renamed", "log.second.renamed"), NAMED),
 }
 """What is not the same, and why it may stay so; names may hold `*` and `?`."""
-
-
-class Running:
-    """A test host with a unit in its slot, booted, and the rig's own driver on its console."""
-
-    def __init__(self, kind, folder, closing):
-        self.twin = TwinFile.model_validate({"host": {"kind": kind, "boot_s": 0.2}})
-        self.world = World(self.twin, default_library(), CABLES[kind])
-        self.world.insert(AdapterUnit("TobleMiner-revA", "A-1"), CardUnit("561FLR-T", "C-1"), bare=False)
-        self.world.drive(1, on=True, voltage_v=12.0, limit_a=2.1)
-        self.world.drive(3, on=True, voltage_v=3.3, limit_a=1.0)
-        faults = Faults([], time.monotonic)
-        where = (self.world, self.twin.host, folder, ("127.0.0.1", 0), CABLES[kind], faults)
-        machine = LinuxHost(*where, print) if kind == "linux" else ProcessHost(*where)
-        closing.callback(machine.close)
-        machine.start()
-        target = Target("main")
-        address, port = machine.console_address
-        NetworkSerialPort(target, None, host=address, port=port, protocol="raw")
-        for driver, more in ((DrainedSerialDriver, {}), (ShellDriver, SHELL), (ConsoleHostDriver, {})):
-            driver(target, None, **more)
-        closing.callback(target.cleanup)
-        target.get_driver(DrainedSerialDriver).mark()
-        self.world.set_mains(True)
-        machine.power(True)
-        self._target, self.addresses = target, tuple(machine.addresses)
-
-    def log_in(self):
-        """The rig's host; both ports up with their addresses and carrier."""
-        host = self._target.get_driver(ConsoleHostDriver)
-        devices = link.ethernet_devices(host, pci.locate(host, CARD, None))
-        ports = link.cabled(devices, [f"{address}/24" for address in self.addresses])
-        link.bring_up(host, ports)
-        link.await_carrier(host, ports, CARRIER_S)
-        assert link.carriers(host, ports) == [True, True]
-        return host
-
-    def cut_12v(self):
-        """The card's power goes while the host runs."""
-        self.world.drive(1, on=False, voltage_v=12.0, limit_a=2.1)
 
 
 def fields(name, value):
@@ -183,7 +128,10 @@ def both(tmp_path_factory, linux_parts):
     """Kind of host to everything that the rig reads of it: field to value."""
     seen = {}
     with contextlib.ExitStack() as closing:
-        running = {kind: Running(kind, tmp_path_factory.mktemp(kind), closing) for kind in ("linux", "process")}
+        running = {
+            kind: Running(kind, tmp_path_factory.mktemp(kind), closing, CARD, CABLES[kind])
+            for kind in ("linux", "process")
+        }
         for kind in ("process", "linux"):
             host = running[kind].log_in()
             found = pci.locate(host, CARD, None)

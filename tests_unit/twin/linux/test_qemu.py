@@ -57,9 +57,10 @@ def test_the_one_of_the_environment_is_used_whatever_else_there_is(
     _fake(tmp_path / "path/qemu-system-x86_64", "11.1.3", "vfio-user-pci")
     own = _fake(tmp_path / "my own/qemu", "7.2.22", "x-pci-proxy-dev")
     monkeypatch.setenv("RIG_QEMU", f"'{own}' -fixed")
-    found = newest_qemu(tmp_path / "cache", print)
+    said: list[str] = []
+    found = newest_qemu(tmp_path / "cache", said.append)
     assert (found.command, found.version, found.proxy) == ((str(own), "-fixed"), (7, 2, 22), True)
-    assert found.what_is_missing
+    assert said and said == list(found.what_is_missing)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,35 @@ def test_an_older_one_is_used_where_nothing_can_be_fetched_and_says_what_it_cann
     assert "256 bytes" in text and "no interrupts" in text
 
 
+@pytest.mark.parametrize(
+    ("version", "devices", "kind"),
+    [("10.0.13", ["x-pci-proxy-dev"], "tcg"), ("6.0.0", [], "tcg"), ("6.0.0", [], "kvm")],
+)
+def test_one_that_takes_no_modelled_card_is_refused_before_anything_is_powered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, devices: list[str], kind: str
+) -> None:
+    """10.0 has the older device and dies of it without KVM."""
+    monkeypatch.setenv("RIG_QEMU", str(_fake(tmp_path / "own", version, *devices)))
+    monkeypatch.setattr(qemu, "accelerator", lambda *_: kind)
+    with pytest.raises(BenchError, match=rf"QEMU {version} .* no modelled card; install QEMU 10\.1 or newer"):
+        newest_qemu(tmp_path / "cache", print)
+
+
+def test_with_kvm_the_older_device_is_used_in_every_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIG_QEMU", str(_fake(tmp_path / "own", "10.0.13", "x-pci-proxy-dev")))
+    monkeypatch.setattr(qemu, "accelerator", lambda *_: "kvm")
+    found = newest_qemu(tmp_path / "cache", lambda _: None)
+    assert (found.proxy, found.accelerator) == (True, "kvm")
+
+
+def test_the_small_firmware_is_not_used_with_the_older_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that qboot starts beside x-pci-proxy-dev never says a word."""
+    (tmp_path / "qboot.rom").touch()
+    program = _fake(tmp_path / "own", "7.2.22", "x-pci-proxy-dev", firmware=str(tmp_path))
+    monkeypatch.setenv("RIG_QEMU", str(program))
+    assert not newest_qemu(tmp_path / "cache", lambda _: None).qboot
+
+
 def test_a_failure_to_fetch_is_remembered_so_that_no_later_start_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,10 +161,16 @@ def test_one_that_does_not_start_is_passed_over(tmp_path: Path) -> None:
     assert said[0].startswith("not used: QEMU: ")
 
 
-def test_unpacked_packages_run_with_their_own_loader_and_libraries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("merged", [True, False])
+def test_unpacked_packages_run_with_their_own_loader_and_libraries(tmp_path: Path, merged: bool) -> None:
+    """Debian 13 has all of them in usr, Debian 12 has some beside it."""
+    loader = tmp_path / ("usr" if merged else "") / "lib64/ld-linux-x86-64.so.2"
+    loader.parent.mkdir(parents=True)
+    loader.touch()
     command = unpacked_command(tmp_path)
-    assert command[0] == "/usr/bin/env" and str(tmp_path / "usr/lib64/ld-linux-x86-64.so.2") in command
-    assert command[command.index("--library-path") + 1] == str(tmp_path / "usr/lib/x86_64-linux-gnu")
+    assert command[0] == "/usr/bin/env" and str(loader) in command
+    libraries = command[command.index("--library-path") + 1].split(":")
+    assert libraries == [str(tmp_path / folder / "x86_64-linux-gnu") for folder in ("usr/lib", "lib")]
 
 
 def test_what_is_missing_follows_from_the_devices() -> None:

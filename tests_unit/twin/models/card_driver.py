@@ -1,4 +1,4 @@
-"""What a machine does to a card, in a few lines: a bus with memory, and a driver that goes ixgbe's way."""
+"""What a machine does to a card, in a few lines: a bus with memory, and a driver that goes Intel's way, or ixgbe's."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ IMAGE_BYTES, FIRMWARE = 16384, 0x800005B6
 RINGS, BUFFERS, ENTRIES = 0x1000, 0x10000, 32
 TX, RX = 0x6000, 0x1000
 ENABLE = 1 << 25
+SK, CS, DI, DO, REQUEST, GRANT = 1, 2, 4, 8, 0x40, 0x80
+"""Lines of the serial EEPROM in EEC."""
 
 
 class FakeBus:
@@ -94,8 +96,20 @@ def image(macs: Sequence[bytes] = MACS) -> bytes:
     return bytes(out)
 
 
-class Driver:
-    """The accesses of ixgbe, of each kind one."""
+def udp(checksum: int, good_header: bool = True) -> bytes:
+    """A frame with a datagram of two zero bytes to the first port; its checksum is good where it is 0xffd7."""
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 30, 0, 0, 64, 17, 0x7AD0, bytes(4), bytes(4))
+    header = header if good_header else header[:1] + b"\x01" + header[2:]
+    return (
+        MACS[0] + MACS[1] + b"\x08\0" + header + (struct.pack(">HHHH", 1, 2, 10, checksum) + bytes(2)).ljust(26, b"\0")
+    )
+
+
+class RingDriver:
+    """The accesses that igb and ixgbe have in common, of each kind one."""
+
+    tx, rx, eerd = TX, RX, int(Register.EERD)
+    """Offsets of the first transmit ring, the first receive ring, and the register that reads the NVM."""
 
     def __init__(self, port: Registers, bus: FakeBus) -> None:
         self.port, self.bus = port, bus
@@ -109,11 +123,66 @@ class Driver:
         self.port.write(0, at, value.to_bytes(4, "little"))
 
     def word(self, address: int) -> int:
-        """EERD, as ixgbe_read_eerd_generic()."""
-        self.write(Register.EERD, address << 2 | 1)
-        got = self.read(Register.EERD)
+        """As ixgbe_read_eerd_generic() and igb_read_nvm_eerd()."""
+        self.write(self.eerd, address << 2 | 1)
+        got = self.read(self.eerd)
         assert got & 2
         return got >> 16
+
+    def set_up_rings(self) -> None:
+        """Both rings, as igb_configure_tx_ring() and igb_configure_rx_ring()."""
+        for ring, at in ((self.tx, RINGS), (self.rx, RINGS + 16 * ENTRIES)):
+            for offset, value in ((0, at), (4, 0), (8, 16 * ENTRIES), (0x10, 0), (0x18, 0), (0x28, ENABLE)):
+                self.write(ring + offset, value)
+
+    def refill(self, count: int) -> None:
+        """Give `count` buffers of 2 KiB to the card."""
+        for _ in range(count):
+            tail = (self.read(self.rx + 0x18)) % ENTRIES
+            struct.pack_into("<QQ", self.bus.ram, self._rx(tail), BUFFERS + 2048 * tail, 0)
+            self.write(self.rx + 0x18, (tail + 1) % ENTRIES)
+
+    def post(self, *words: tuple[int, int, int]) -> None:
+        """Put descriptors in the ring and ring the bell once."""
+        for address, command, status in words:
+            at = RINGS + 16 * self.tx_at
+            struct.pack_into("<QII", self.bus.ram, at, address, command, status)
+            self.tx_at = (self.tx_at + 1) % ENTRIES
+        self.write(self.tx + 0x18, self.tx_at)
+
+    def send(self, *frames: bytes) -> None:
+        """Each frame in one buffer, no offloads."""
+        words = []
+        for n, frame in enumerate(frames):
+            at = 0x80000 + 0x4000 * n
+            self.bus.ram[at : at + len(frame)] = frame
+            words.append((at, len(frame) | 3 << 20 | 1 << 24 | 1 << 27 | 1 << 29, len(frame) << 14))
+        self.post(*words)
+
+    def sent(self, index: int) -> bool:
+        """Whether the card wrote a descriptor back."""
+        return bool(struct.unpack_from("<I", self.bus.ram, RINGS + 16 * index + 12)[0] & 1)
+
+    def received(self) -> list[tuple[bytes, int, int]]:
+        """Frames, status, and packet type, that the card wrote since the last look."""
+        out, frame = [], b""
+        while True:
+            at = self._rx(self.rx_at)
+            packet, _, status, length, _ = struct.unpack_from("<IIIHH", self.bus.ram, at)
+            if not status & 1 or self.rx_at == self.read(self.rx + 0x10):
+                return out
+            frame += self.bus.ram[BUFFERS + 2048 * self.rx_at :][:length]
+            self.rx_at = (self.rx_at + 1) % ENTRIES
+            if status & 2:
+                out.append((bytes(frame), status, packet))
+                frame = b""
+
+    def _rx(self, index: int) -> int:
+        return RINGS + 16 * ENTRIES + 16 * index
+
+
+class Driver(RingDriver):
+    """ixgbe's own."""
 
     def set_word(self, address: int, value: int) -> None:
         self.write(Register.EEWR, value << 16 | address << 2 | 1)
@@ -140,59 +209,39 @@ class Driver:
         self.write(Register.IVAR_MISC, 0x8100)
         for n in range(2):
             self.write(Register.EIAM_EX + 4 * n, 0xFFFFFFFF)
-        for ring, at in ((TX, RINGS), (RX, RINGS + 16 * ENTRIES)):
-            for offset, value in ((0, at), (4, 0), (8, 16 * ENTRIES), (0x10, 0), (0x18, 0), (0x28, ENABLE)):
-                self.write(ring + offset, value)
+        self.set_up_rings()
         self.write(Register.SRRCTL, 2)
         self.refill(ENTRIES - 1)
         self.write(Register.RXCTRL, 1)
         self.write(Register.EIMS, 0x00100000)
         self.write(Register.EIMS_EX, 0xFFFFFFFF)
 
-    def refill(self, count: int) -> None:
-        """Give `count` buffers of 2 KiB to the card."""
-        for _ in range(count):
-            tail = (self.read(RX + 0x18)) % ENTRIES
-            struct.pack_into("<QQ", self.bus.ram, self._rx(tail), BUFFERS + 2048 * tail, 0)
-            self.write(RX + 0x18, (tail + 1) % ENTRIES)
 
-    def post(self, *words: tuple[int, int, int]) -> None:
-        """Put descriptors in the ring and ring the bell once."""
-        for address, command, status in words:
-            at = RINGS + 16 * self.tx_at
-            struct.pack_into("<QII", self.bus.ram, at, address, command, status)
-            self.tx_at = (self.tx_at + 1) % ENTRIES
-        self.write(TX + 0x18, self.tx_at)
+class Spi:
+    """ixgbe_write_eeprom_buffer_bit_bang(), igb_write_nvm_spi() and what they are made of; `control` is EEC."""
 
-    def send(self, *frames: bytes) -> None:
-        """Each frame in one buffer, no offloads."""
-        words = []
-        for n, frame in enumerate(frames):
-            at = 0x80000 + 0x4000 * n
-            self.bus.ram[at : at + len(frame)] = frame
-            words.append((at, len(frame) | 3 << 20 | 1 << 24 | 1 << 27 | 1 << 29, len(frame) << 14))
-        self.post(*words)
+    def __init__(self, driver: RingDriver, control: int) -> None:
+        self._driver, self._control = driver, control
+        driver.write(control, REQUEST)
+        assert driver.read(control) & GRANT
 
-    def sent(self, index: int) -> bool:
-        """Whether the card wrote a descriptor back."""
-        return bool(struct.unpack_from("<I", self.bus.ram, RINGS + 16 * index + 12)[0] & 1)
+    def transfer(self, data: bytes, answer: int = 0) -> int:
+        """Shift `data` out and `answer` bits in, within one selection."""
+        self._set(CS)
+        self._set(0)
+        for bit in (bool(byte >> n & 1) for byte in data for n in range(7, -1, -1)):
+            self._set(DI if bit else 0)
+            self._set((DI if bit else 0) | SK)
+        value = 0
+        for _ in range(answer):
+            self._set(0)
+            self._set(SK)
+            value = value << 1 | bool(self._driver.read(self._control) & DO)
+        self._set(CS)
+        return value
 
-    def received(self) -> list[tuple[bytes, int, int]]:
-        """Frames, status, and packet type, that the card wrote since the last look."""
-        out, frame = [], b""
-        while True:
-            at = self._rx(self.rx_at)
-            packet, _, status, length, _ = struct.unpack_from("<IIIHH", self.bus.ram, at)
-            if not status & 1 or self.rx_at == self.read(RX + 0x10):
-                return out
-            frame += self.bus.ram[BUFFERS + 2048 * self.rx_at :][:length]
-            self.rx_at = (self.rx_at + 1) % ENTRIES
-            if status & 2:
-                out.append((bytes(frame), status, packet))
-                frame = b""
-
-    def _rx(self, index: int) -> int:
-        return RINGS + 16 * ENTRIES + 16 * index
+    def _set(self, lines: int) -> None:
+        self._driver.write(self._control, REQUEST | lines)
 
 
 def eventually(holds: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from card_driver import MACS, Cable, Driver, FakeBus, FakeNvm, eventually, image
+from card_driver import MACS, Cable, Driver, FakeBus, FakeNvm, Spi, eventually, image
 
 from rig.twin.host.tools import transceiver
 from rig.twin.models import MODELS
@@ -14,7 +14,6 @@ from rig.twin.models.ixgbe.names import Register
 from rig.twin.models.sfp import direct_attach
 
 CLOCK_IN, CLOCK_OUT, DATA_IN, DATA_OUT = 1, 2, 4, 8
-SK, CS, DI, DO, REQUEST, GRANT = 1, 2, 4, 8, 0x40, 0x80
 TEN, ONE = 10_000_000_000, 1_000_000_000
 
 
@@ -99,33 +98,6 @@ class I2c:
         return int(bool(got & DATA_IN))
 
 
-class Spi:
-    """ixgbe_write_eeprom_buffer_bit_bang() and what it is made of."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        driver.write(Register.EEC, REQUEST)
-        assert driver.read(Register.EEC) & GRANT
-
-    def transfer(self, data: bytes, answer: int = 0) -> int:
-        """Shift `data` out and `answer` bits in, within one selection."""
-        self._set(CS)
-        self._set(0)
-        for bit in (bool(byte >> n & 1) for byte in data for n in range(7, -1, -1)):
-            self._set(DI if bit else 0)
-            self._set((DI if bit else 0) | SK)
-        value = 0
-        for _ in range(answer):
-            self._set(0)
-            self._set(SK)
-            value = value << 1 | bool(self._driver.read(Register.EEC) & DO)
-        self._set(CS)
-        return value
-
-    def _set(self, lines: int) -> None:
-        self._driver.write(Register.EEC, REQUEST | lines)
-
-
 def test_the_table_has_it() -> None:
     assert MODELS["8086:10fb"] is i82599
 
@@ -185,7 +157,7 @@ def test_the_link_is_what_module_cable_and_partner_have_in_common(content: bytes
 
 
 def test_a_word_is_written_bit_by_bit_and_kept_at_once(bench: Bench) -> None:
-    spi = Spi(bench.driver)
+    spi = Spi(bench.driver, Register.EEC)
     spi.transfer(b"\x02\x00\x5a\x55\x55")
     assert bench.nvm.stored == 0
     spi.transfer(b"\x06")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from card_driver import ENTRIES, FIRMWARE, MACS, RX, TX, Cable, Driver, FakeBus, FakeNvm, eventually, image
+from card_driver import ENTRIES, FIRMWARE, MACS, RX, TX, Cable, Driver, FakeBus, FakeNvm, eventually, image, udp
 
 from rig.twin.models import MODELS
 from rig.twin.models.ixgbe.names import NAMES, Register
@@ -269,6 +269,21 @@ def test_a_frame_larger_than_a_buffer_takes_several(bench: Bench, driver: Driver
     bench.cables[0].far.send(large)
     eventually(lambda: driver.read(RX + 0x10) == 3)
     assert [f for f, _, _ in driver.received()] == [large]
+
+
+@pytest.mark.parametrize(
+    ("datagram", "errors"),
+    [(udp(0xFFD7), 0), (udp(0xFFD6), 1 << 30), (udp(0xFFD7, good_header=False), 1 << 31)],
+    ids=["good", "datagram", "header"],
+)
+def test_checksums_are_tested_and_told_where_ixgbe_looks(
+    bench: Bench, driver: Driver, datagram: bytes, errors: int
+) -> None:
+    """ixgbe_rx_checksum(): IXGBE_RXDADV_ERR_TCPE and _IPE."""
+    bench.cables[0].far.send(datagram)
+    eventually(lambda: driver.read(RX + 0x10) == 1)
+    ((_, status, _),) = driver.received()
+    assert (status & 0x63, status >> 29 << 29) == (0x63, errors)
 
 
 def test_the_vector_masks_itself_until_the_driver_is_done(bench: Bench, driver: Driver) -> None:

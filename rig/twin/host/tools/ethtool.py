@@ -105,7 +105,7 @@ def _driver(context: Context, name: str) -> Answer:
     rows = {
         "driver": words.companions[0] if words.companions else driver,
         "version": words.version or RELEASE,
-        "firmware-version": context.kernel.view.firmware_version,
+        "firmware-version": device.firmware,
         "expansion-rom-version": "",
         "bus-info": bdf_of(netdev.port.function),
         "supports-statistics": "yes",
@@ -123,10 +123,10 @@ def _module(context: Context, name: str) -> Answer:
     netdev = context.kernel.netdevs.get(name)
     if netdev is None:
         return Answer(err=_NO_NETLINK_DEVICE, code=1)
+    device = context.kernel.devices[bdf_of(netdev.port.function)]
     if netdev.port.media == _COPPER:
-        driver = context.kernel.devices[bdf_of(netdev.port.function)].driver or ""
-        return Answer(err=f"netlink error: {dialect(driver).no_cage}\n", code=1)
-    if netdev.port.admin_up and netdev.port.speed_bps is None:
+        return Answer(err=f"netlink error: {dialect(device.driver or '').no_cage}\n", code=1)
+    if device.is_gone or (netdev.port.admin_up and netdev.port.speed_bps is None):
         return Answer(err="netlink error: Input/output error\n", code=1)
     return Answer(out=transceiver.text(netdev.port.media, netdev.port.mac))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
+from rig.twin.models.rings import BASE_HIGH, BASE_LOW, CONTROL, HEAD, LENGTH, TAIL
+
 
 class Register(IntEnum):
     """Offset of a register; of the first, where there are several."""
@@ -98,17 +100,10 @@ STATUS_LAN_SHIFT = 2
 DRIVER_LOADED, NO_SNOOP_OFF = 1 << 28, 1 << 16
 CAUSE_LINK, CAUSE_OTHERS = 1 << 20, 0x7FFF0000
 QUEUE_CAUSES = 0xFFFF
-GPIE_MSIX, GPIE_AUTOMASK = 1 << 4, 1 << 30
-IVAR_VALID, IVAR_VECTOR = 0x80, 0x3F
 LINK_UP = 1 << 30
 LINK_RATES: Mapping[int, int] = {10_000_000_000: 0x30000000, 1_000_000_000: 0x20000000, 100_000_000: 0x10000000}
 RX_ON, UNICAST_ALL, LOOPBACK = 1, 1 << 9, 1 << 15
-ADDRESS_VALID = 1 << 31
-EEC_GRANT, EEC_REQUEST, EEC_PRESENT, EEC_READ_DONE = 1 << 7, 1 << 6, 1 << 8, 1 << 9
-EEC_UPDATE, EEC_UPDATE_DONE, EEC_SIZE_SHIFT, EEC_SMALLEST_SHIFT = 1 << 23, 1 << 26, 11, 6
-WORD_START, WORD_DONE = 1, 2
 FIRMWARE_VALID = 1 << 15
-SEMAPHORE, FIRMWARE_SEMAPHORE, REGISTER_SEMAPHORE = 1, 2, 1 << 31
 
 QUEUES, RX_QUEUES_LOW = 128, 64
 
@@ -125,10 +120,6 @@ def rx_ring(queue: int) -> int:
 
 def srrctl(queue: int) -> int:
     return Register.SRRCTL + 4 * queue if queue < 16 else rx_ring(queue) + 0x14
-
-
-BASE_LOW, BASE_HIGH, LENGTH, HEAD, TAIL, CONTROL = 0x00, 0x04, 0x08, 0x10, 0x18, 0x28
-"""Within a ring's registers."""
 
 
 def counters() -> Iterator[int]:

@@ -1,40 +1,33 @@
-"""What both ports of a controller share: the NVM with its shadow, and the semaphores before it.
+"""What the ports of a controller share: the NVM with its shadow, and the semaphores before it.
 
-Ref: Intel X540 datasheet sections 3.4 (NVM), 10.5.4 (software and firmware synchronisation); Linux ixgbe_x540.c.
+Ref: Intel X540 datasheet sections 3.4 (NVM), 10.5.4 (software and firmware synchronisation); Linux ixgbe_x540.c,
+e1000_mac.c (`igb_get_hw_semaphore`), e1000_nvm.c.
 """
 
 from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Callable, Sequence
 
-from rig.twin import eeprom
-from rig.twin.models.ixgbe.names import (
-    EEC_GRANT,
-    EEC_PRESENT,
-    EEC_READ_DONE,
-    EEC_REQUEST,
-    EEC_SIZE_SHIFT,
-    EEC_SMALLEST_SHIFT,
-    EEC_UPDATE,
-    EEC_UPDATE_DONE,
-    FIRMWARE_SEMAPHORE,
-    REGISTER_SEMAPHORE,
-    SEMAPHORE,
-    WORD_DONE,
-)
 from rig.twin.models.wiring import Nvm
 
+EEC_GRANT, EEC_REQUEST, EEC_PRESENT, EEC_READ_DONE = 1 << 7, 1 << 6, 1 << 8, 1 << 9
+EEC_UPDATE, EEC_UPDATE_DONE, EEC_SIZE_SHIFT, EEC_SMALLEST_SHIFT = 1 << 23, 1 << 26, 11, 6
+WORD_DONE = 2
+SEMAPHORE, FIRMWARE_SEMAPHORE, REGISTER_SEMAPHORE = 1, 2, 1 << 31
 _ADDRESS_SHIFT, _ADDRESS_MASK, _DATA_SHIFT = 2, 0x3FFF, 16
-_NOWHERE = (0, 0xFFFF)
+
+AddressAt = Callable[[Sequence[int], int], int | None]
+"""NVM and port to the word at which the port's address begins; None: the NVM names none."""
 
 
 class Chip:
     """One controller; what is written to the NVM lies in the shadow RAM until a flash update is asked for."""
 
-    def __init__(self, nvm: Nvm, sync_semaphore: bool = True) -> None:
+    def __init__(self, nvm: Nvm, address_at: AddressAt, sync_semaphore: bool = True) -> None:
         """`sync_semaphore`: SW_FW_SYNC has a semaphore bit of its own, as from the X540 on."""
-        self._nvm, self._sync_semaphore = nvm, sync_semaphore
+        self._nvm, self._address_at, self._sync_semaphore = nvm, address_at, sync_semaphore
         self._lock = threading.Lock()
         self._shadow: list[int] = []
         self._busy, self._sync, self._control, self._updated = 0, 0, 0, True
@@ -50,11 +43,11 @@ class Chip:
             self._updated = True
 
     def mac(self, port: int) -> bytes | None:
-        """The address that a port takes from its section of the NVM; None: it has no such section."""
-        pointer = self._word(eeprom.CORE_POINTERS[port]) if port < len(eeprom.CORE_POINTERS) else 0
-        if pointer in _NOWHERE or pointer + 3 >= len(self._shadow):
-            return None
-        return struct.pack("<3H", *self._shadow[pointer + 1 : pointer + 4])
+        """The address that a port takes from the NVM; None: it names none."""
+        with self._lock:
+            at = self._address_at(self._shadow, port)
+            words = self._shadow[at : at + 3] if at is not None else []
+        return struct.pack("<3H", *words) if len(words) == 3 else None
 
     def contents(self) -> bytes:
         """The shadow as it is now."""

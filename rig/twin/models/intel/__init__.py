@@ -1,0 +1,1 @@
+"""What Intel's controllers from the 82575 to the X550 have in common."""
