@@ -87,7 +87,7 @@ class Burning:
     """A burn that has begun: all that the next run needs to find out what came of it."""
 
     bench: str
-    """The bench file, resolved."""
+    """Its place, or the bench file, resolved."""
     unit: Unit
     backup: str
     """Folder of the backup to go back to."""
@@ -182,10 +182,12 @@ class Vault:
         path = self._record(serial)
         return _burning(path) if path.exists() else None
 
-    def on_bench(self, bench: str) -> tuple[Burning, ...]:
-        """Burns that may still be in progress on this bench; UsageError when a record cannot be read."""
-        found = (_burning(path) for path in sorted((self.root / "burning").glob("*.json")))
-        return tuple(b for b in found if (b.bench, b.state) == (bench, IN_PROGRESS))
+    def on_bench(self, *names: str) -> tuple[Burning, ...]:
+        """Burns that may still be in progress on the bench of these names; UsageError when a record cannot be read."""
+        return tuple(b for b in self._records() if b.bench in names and b.state == IN_PROGRESS)
+
+    def _records(self) -> Iterator[Burning]:
+        yield from (_burning(path) for path in sorted((self.root / "burning").glob("*.json")))
 
     def _record(self, serial: str) -> Path:
         digest = hashlib.sha256(serial.encode("utf-8", "surrogatepass")).hexdigest()[:12]

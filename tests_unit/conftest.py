@@ -1,6 +1,10 @@
 """Order of the tests: whole runs of the rig first, so that no worker is left with one at the end."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from rig.bench.place.folder import STATE
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -12,3 +16,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: --long"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def traces_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What jobs of tests leave on disk is no business of `rig places free` on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE, str(tmp_path_factory.mktemp("leases")))
+        yield

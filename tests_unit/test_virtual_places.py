@@ -6,19 +6,14 @@ is killed with its keeper and its guardian; a batch takes it over and is cancell
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
-import requests
+from killed_jobs import Job, Plugs, events, named, of_lease, until
 
-from rig.bench.place import carried
-from rig.bench.place.folder import LEASE
 from rig.bench.place.tags import benches, every
 from rig.plugin.places import virtual_places
 
@@ -30,87 +25,6 @@ plan: demo
 units:
   - {adapter: {design: TobleMiner-revA, serial: A-01}, card: {model: 561FLR-T, serial: X540-01}}
 """
-JOB = """\
-import contextlib, sys
-from pathlib import Path
-from rig.bench.load import open_bench
-from rig.bench.place.lease import Lease, Terms
-
-bench, journal = map(Path, sys.argv[1:])
-with Lease(bench, Terms(60.0), journal, lambda text: print(text, flush=True)) as lease:
-    with contextlib.closing(open_bench(lease.bench_path)) as bench:
-        bench.strategy.transition("rails")
-        bench.strategy._to_powered()
-        print("powered", flush=True)
-        sys.stdin.read()
-"""
-
-
-def until(found, deadline_s=60.0):
-    end = time.monotonic() + deadline_s
-    while not (value := found()):
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
-    return value
-
-
-def events(folder):
-    file = folder / "places.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-class Job:
-    """A process that takes the place, puts power on the slot, and stays."""
-
-    def __init__(self, bench, folder):
-        self.folder, self.said = folder, []
-        folder.mkdir()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", JOB, str(bench), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def hears(self, word):
-        while word not in (line := self.process.stdout.readline()):
-            assert line, f"the job ended before it said {word!r}: {self.said}"
-            self.said.append(line)
-        self.said.append(line)
-        return line
-
-    def kill(self, *more):
-        for process in [psutil.Process(self.process.pid), *more]:
-            process.kill()
-        self.process.communicate()
-
-
-def of_lease(owner):
-    """Keeper and guardian of a job."""
-    token = owner.rpartition("-")[2]
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        is_keeper = "rig.bench.place.keeper" in command and token in " ".join(command)
-        if is_keeper or ("rig.guard" in command and process.environ().get(LEASE) == token):
-            yield process
-
-
-class Plugs:
-    """The bench as somebody sees it who stands before it."""
-
-    def __init__(self, bench):
-        args = {r["cls"]: r["args"] for r in carried.read(bench).exported}
-        self._mains = args["NetworkPowerPort"]["host"]
-        _, host, port, _ = args["VisaInstrument"]["address"].split("::")
-        self._supply = host, int(port)
-
-    def on(self):
-        with socket.create_connection(self._supply, 5.0) as sock, sock.makefile("rw") as lines:
-            rails = []
-            for channel in (1, 2, 3):
-                lines.write(f":OUTP? CH{channel}\n")
-                lines.flush()
-                rails.append(lines.readline().strip() not in ("OFF", "0"))
-        output = requests.get(f"{self._mains}/rpc/Switch.GetStatus?id=0", timeout=5.0).json()["output"]
-        return any(rails), output
 
 
 def holder(coordinator):
@@ -135,15 +49,14 @@ def story(tmp_path_factory):
                 first.kill()
                 second.hears("powered")
                 seen.after_kill, seen.second = events(first.folder), events(second.folder)[-1]["owner"]
-                second.kill(*of_lease(seen.second))
+                second.kill(*of_lease(seen.second.rpartition("-")[2]))
                 seen.on_killed, seen.held_killed = plugs.on(), holder(lab.coordinator)
                 _cancelled(seen, file, folder)
                 seen.on_end, seen.held_end = plugs.on(), holder(lab.coordinator)
                 seen.leases = [p.name for p in (folder / "leases").iterdir()]
             finally:
                 for job in filter(None, (first, second)):
-                    if job.process.poll() is None:
-                        job.kill()
+                    job.end()
         yield seen
 
 
@@ -161,10 +74,6 @@ def _cancelled(seen, file, folder):
     batch.send_signal(signal.SIGTERM)
     seen.code = batch.wait(60)
     seen.stderr = (folder / "stderr").read_text()
-
-
-def named(rows, event):
-    return [row for row in rows if row["event"] == event]
 
 
 def test_a_bench_is_found_by_what_it_can_do(story):

@@ -166,7 +166,7 @@ def open_bench(path: Path, log_dir: Path | None = None) -> Bench:
     limit_http_waits()
     file, tree, environment = _checked(path)
     with contextlib.ExitStack() as undo:
-        lock = undo.enter_context(_locked(path))
+        lock = undo.enter_context(locked(path))
         target = _built(path, tree, environment)
         bench = Bench(path, file.targets.main.options, target, lock)
         bench._driver(GuardedSupplyDriver).log_dir = log_dir
@@ -196,7 +196,7 @@ def _built(path: Path, tree: object, environment: Environment) -> Target:
         raise
 
 
-def _locked(path: Path) -> IO[bytes]:
+def locked(path: Path) -> IO[bytes]:
     """The file, locked until it is closed; the kernel frees it when this process dies."""
     file = path.open("rb")
     try:

@@ -85,7 +85,7 @@ def bench_file(query: str, out: Path, coordinator: str | None) -> None:
 @places.command()
 @guarded
 def free() -> None:
-    """Free what jobs that died on this machine left: benches off, places released. For its start, and between jobs."""
+    """Free what jobs that died on this machine left: benches off, local ones too, places released. For its start."""
     from rig.bench.place.free import Freed
     from rig.bench.place.free import free as free_all
 

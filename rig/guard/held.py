@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import IO
 import rig
 from rig.errors import UsageError
 from rig.guard.config import GuardConfig
+from rig.guard.outlive import environment
 from rig.guard.talk import LOG, Talk
 
 _END_S = 5.0
@@ -71,8 +71,7 @@ def spawn(config: GuardConfig, sock: socket.socket, log_dir: Path) -> subprocess
             stderr=log,
             pass_fds=[sock.fileno()],
             start_new_session=True,
-            # a CI runner kills, when a job is cancelled, whatever still carries its mark
-            env={**os.environ, "RUNNER_TRACKING_ID": ""},
+            env=environment(),
             # where this very package lies: a module of the user's folder must not stand in for one of ours
             cwd=Path(rig.__file__).parent.parent,
         )

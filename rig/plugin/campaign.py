@@ -13,7 +13,9 @@ from pathlib import Path
 
 from rig import record
 from rig.bench.load import Bench, open_bench
+from rig.bench.place.folder import forget_dead
 from rig.bench.place.lease import Lease
+from rig.bench.place.local import watched
 from rig.bench.place.resolved import remote
 from rig.bench.plugs import plug_in
 from rig.config.library import project_root
@@ -106,7 +108,7 @@ class Campaign:
 
     def _open(self) -> Bench:
         path = self._reached()
-        unfinished = self.workshop.vault.on_bench(self.workshop.key)
+        unfinished = self.workshop.vault.on_bench(*self.workshop.keys)
         if self.order.twin_path is not None:
             state = self._twin_state(unfinished)
             self.workshop = replace(self.workshop, twin_state=state)
@@ -123,17 +125,23 @@ class Campaign:
             self._attend(bench, burning)
         # every plug that powers anything answers now, with all outputs off, or no unit is touched
         bench.strategy.transition("off")
+        if self.order.twin_path is None:
+            forget_dead(self.order.bench_path)
         return bench
 
     def _reached(self) -> Path:
         """The bench file to open: the order's, or that of its place, once it is this batch's."""
         path = self.order.bench_path
         if remote(path) is None:
+            if self.order.twin_path is None:  # a twin of its own goes with the job
+                wait_s = self.order.terms.wait_s
+                self._stack.enter_context(watched(path, wait_s, self.folder, lambda text: self.tell("bench", text)))
             return path
         self._lease = self._stack.enter_context(
             Lease(path, self.order.terms, self.folder, lambda text: self.tell("bench", text))
         )
         self.tell("bench", f"place {self._lease.place} is acquired")
+        self.workshop = replace(self.workshop, place=self._lease.place)
         return self._lease.bench_path
 
     @property
@@ -246,6 +254,7 @@ class Campaign:
 
     def parts(self, unit: Unit) -> Parts:
         options = self.order.bench
+        driven = self.bench.options.driven  # a twin's host may drive less than the bench file says
         return Parts(
             self.order.library.adapter(unit.adapter.design),
             self.order.library.card(unit.card.model),
@@ -256,7 +265,7 @@ class Campaign:
             self._envelope(unit),
             options.topology == "riser",
             options.path_bps,
-            None if options.driven is None else tuple(options.driven),
+            None if driven is None else tuple(driven),
         )
 
     def _envelope(self, unit: Unit) -> Mapping[str, Limit]:

@@ -60,5 +60,13 @@ def vault(bench_path: Path, options: BenchOptions) -> Vault:
 
 
 def bench_key(bench_path: Path) -> str:
-    """The name under which a burn on this bench is on record."""
+    """The name under which a burn on a bench of this machine is on record."""
     return str(bench_path.resolve())
+
+
+def place_key(place: str) -> str:
+    """The name under which a burn on a place is on record: its file may be another on each runner, or name only tags.
+
+    Without the coordinator, whose address is another from each machine.
+    """
+    return f"place {place}"

@@ -21,13 +21,25 @@ class Workshop:
     order: Order
     vault: Vault
     twin_state: Path | None
+    place: str | None = None
+    """The place that was acquired; None: the bench is on this machine's own network."""
 
     @property
     def key(self) -> str:
         """The name under which a burn on this bench is on record."""
-        key = firmware.bench_key(self.order.bench_path)
+        if self.place is not None:
+            return firmware.place_key(self.place)
         # virtual benches of one file are several all the same
-        return f"{key}#{self.order.seat}" if self.order.seat and self.order.twin_path else key
+        return f"{self._file}#{self.order.seat}" if self.order.seat and self.order.twin_path else self._file
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every name under which a burn on this bench may be on record: those of a place were once by file."""
+        return (self.key,) if self.place is None else (self.key, self._file)
+
+    @property
+    def _file(self) -> str:
+        return firmware.bench_key(self.order.bench_path)
 
     def card(self, unit: Unit) -> Card:
         return self.order.library.card(unit.card.model)

@@ -28,6 +28,8 @@ LEASE = "RIG_LEASE"
 STATE = "RIG_LEASES"
 """Environment variable: the folder of the leases instead of the machine's own."""
 _MARK = "rig-"
+JOB, GONE, DOWN = "job", "gone", "down"
+"""A bench file's job lives; it is gone; its bench is being brought down, and the next job has to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,17 @@ class Trace:
     """What has to be known to free a bench after its job died; `place` is None until there is one."""
 
     owner: str
-    """`host/user` at the coordinator."""
-    coordinator: str
+    """`host/user` at the coordinator; of a bench file of this machine its job, for people."""
+    coordinator: str | None
     pid: int
     journal: str | None
     """Folder of the batch, for what is to be on record."""
     place: str | None = None
     reservation: str | None = None
     heartbeat: str | None = None
+    bench: str | None = None
+    """Bench file of this machine, which no coordinator knows; None: the bench is a place."""
+    stage: str = JOB
 
 
 class LeaseFolder:
@@ -71,10 +76,7 @@ class LeaseFolder:
 
     def read(self) -> Trace | None:
         """The trace; None: the job died before it wrote one, or another version of the rig did."""
-        try:
-            return Trace(**json.loads((self.path / "lease.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
+        return _trace(self.path)
 
     def note(self, place: str | None, reservation: str | None, heartbeat: str | None) -> None:
         """Add what the coordinator gave."""
@@ -94,13 +96,16 @@ class LeaseFolder:
 
 def made() -> LeaseFolder:
     """A new lease's folder, locked by this process; UsageError where none can be."""
-    path = leases() / secrets.token_hex(6)
+    token = secrets.token_hex(6)
+    path, making = leases() / token, leases() / f".{token}"
     try:
-        path.mkdir(0o700)
-        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        making.mkdir(0o700)
+        descriptor = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # locked before it can be found: without a lock it would be a dead job's
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        making.rename(path)
     except OSError as e:
         raise UsageError(f"{path}: the trace of a lease cannot be kept there: {e.strerror}") from e
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return LeaseFolder(path, descriptor)
 
 
@@ -123,9 +128,32 @@ def taken(path: Path) -> LeaseFolder | None:
 
 def dead() -> Iterator[LeaseFolder]:
     """Every lease of this user on this machine whose job and keeper are gone, locked while it is looked at."""
-    for path in sorted(leases().iterdir()):
+    for path in _all():
         if (found := taken(path)) is not None:
             yield found
+
+
+def others(mine: LeaseFolder, bench: str) -> Iterator[Trace]:
+    """Traces on the same bench file that are another's, whose job or keeper lives."""
+    for path in _all():
+        trace = _trace(path)
+        if path == mine.path or trace is None or trace.bench != bench:
+            continue
+        if (found := taken(path)) is not None:
+            found.close()
+        else:
+            yield trace
+
+
+def forget_dead(bench: Path) -> None:
+    """Remove what dead jobs left of a bench file of this machine, whose bench is off by now."""
+    name = str(bench.resolve())
+    for found in dead():
+        trace = found.read()
+        if trace is not None and trace.bench == name:
+            found.remove()
+        else:
+            found.close()
 
 
 def of_owner(owner: str) -> LeaseFolder | None:
@@ -135,6 +163,17 @@ def of_owner(owner: str) -> LeaseFolder | None:
     if not is_rig(owner) or not token.isalnum():
         return None
     return taken(leases() / token)
+
+
+def _all() -> list[Path]:
+    return sorted(path for path in leases().iterdir() if not path.name.startswith("."))
+
+
+def _trace(path: Path) -> Trace | None:
+    try:
+        return Trace(**json.loads((path / "lease.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def is_rig(owner: str) -> bool:

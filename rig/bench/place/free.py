@@ -1,4 +1,4 @@
-"""What jobs that died left on this machine: their benches brought down, their places released.
+"""What jobs that died left on this machine: their benches brought down, local ones too, their places released.
 
 `python -m rig.bench.place.free FOLDER FD` releases alone, for a job that lives and whose keeper died.
 """
@@ -16,11 +16,12 @@ from pathlib import Path
 
 from rig import record
 from rig.bench.place import folder as folders
+from rig.bench.place import local
 from rig.bench.place.bringdown import bring_down
 from rig.bench.place.coordinator import Coordinator
-from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LeaseFolder
 from rig.errors import BenchError
+from rig.guard.outlive import deaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,11 @@ class Freed:
     """What became of one dead job's bench."""
 
     place: str
+    """Or the bench file, of a bench that is none."""
     owner: str
     off: bool
     released: bool
+    """Nothing of the job is left."""
     text: str
 
 
@@ -51,12 +54,16 @@ async def _free(folder: LeaseFolder) -> Freed:
     if trace is None:
         folder.remove()
         return Freed("none", "unknown", True, True, "it had asked for nothing yet")
+    if trace.bench is not None:
+        down = await bring_down(folder)
+        released = local.ended(folder, trace, down)
+        return Freed(trace.bench, trace.owner, bool(down["off"]), released, str(down["text"]))
     try:
         has_it = await _has(trace)
     except BenchError as e:
         folder.close()
         return Freed(trace.place or "none", trace.owner, False, False, f"whose bench it is cannot be asked: {e}")
-    down: dict[str, object] = {"off": True, "text": "it had no place any more"}
+    down = {"off": True, "text": "it had no place any more"}
     if has_it:
         down = await bring_down(folder)
         _journal(trace, "brought_down", down)
@@ -66,16 +73,22 @@ async def _free(folder: LeaseFolder) -> Freed:
 
 async def _has(trace: folders.Trace) -> bool:
     """Whether the place is the dead job's still; a bench that is another's by now is not ours to switch."""
-    async with Coordinator(trace.coordinator) as link:
+    async with Coordinator(_coordinator(trace)) as link:
         await link.sync()
         place = link.place(trace.place) if trace.place is not None else None
         return place is not None and place.holder == trace.owner
 
 
+def _coordinator(trace: folders.Trace) -> str:
+    if trace.coordinator is None:
+        raise BenchError(f"place {trace.place}: its trace names no coordinator")
+    return trace.coordinator
+
+
 async def _released(folder: LeaseFolder, trace: folders.Trace) -> str | None:
     """None: released, and the trace is gone; else why not."""
     try:
-        async with Coordinator(trace.coordinator) as link:
+        async with Coordinator(_coordinator(trace)) as link:
             await link.drop(trace.place, trace.owner)
     except BenchError as e:
         folder.close()

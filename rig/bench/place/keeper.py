@@ -21,11 +21,11 @@ from rig import record
 from rig.bench.place import waiting
 from rig.bench.place.bringdown import bring_down
 from rig.bench.place.coordinator import Coordinator, Found
-from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LeaseFolder
 from rig.bench.place.query import named, parse
 from rig.errors import BenchError, RigError
 from rig.guard import wire
+from rig.guard.outlive import deaf
 
 BEAT_S = 10.0
 LOST_S = 40.0

@@ -18,8 +18,10 @@ from typing import IO, Any
 from rig.bench.place import folder as folders
 from rig.bench.place import free, resolved
 from rig.bench.place.folder import LeaseFolder, Trace
+from rig.bench.place.local import watched
 from rig.errors import BenchError, UsageError
 from rig.guard import wire
+from rig.guard.outlive import environment
 
 __all__ = ["Lease", "Terms", "leased"]
 
@@ -27,8 +29,6 @@ Tell = Callable[[str], None]
 WAIT_S = 600.0
 _START_S = 30.0
 _RELEASE_S = 15.0
-_RUNNER_MARK = "RUNNER_TRACKING_ID"
-"""GitHub's runner kills every process that has it in its environment when a job ends, the keeper with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,7 @@ class Lease:
         self.owner = f"{host}/{user}"
         journal = str(self._journal.resolve()) if self._journal else None
         folder.write(Trace(self.owner, self._remote.coordinator, os.getpid(), journal))
-        environment = {
-            **os.environ,
-            "LG_HOSTNAME": host,
-            "LG_USERNAME": user,
-            "GRPC_ENABLE_FORK_SUPPORT": "0",
-            _RUNNER_MARK: "",
-        }
+        names = {"LG_HOSTNAME": host, "LG_USERNAME": user, "GRPC_ENABLE_FORK_SUPPORT": "0"}
         with folder.log.open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "rig.bench.place.keeper", str(folder.path), str(folder.descriptor)],
@@ -122,7 +116,7 @@ class Lease:
                 stderr=log,
                 text=True,
                 pass_fds=(folder.descriptor,),
-                env=environment,
+                env=environment() | names,
                 start_new_session=True,
             )
         query, token = self._remote.query, self._remote.token
@@ -216,9 +210,10 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 def leased(
     path: Path, terms: Terms | None = None, journal: Path | None = None, tell: Tell = lambda text: None
 ) -> Iterator[Path]:
-    """The bench file to open: `path` itself, or of a place a copy with its resources, leased meanwhile."""
+    """The bench file to open: `path` itself, watched, or of a place a copy with its resources, leased meanwhile."""
     if resolved.remote(path) is None:
-        yield path
+        with watched(path, WAIT_S if terms is None else terms.wait_s, journal, tell):
+            yield path
         return
     with Lease(path, terms, journal, tell) as lease:
         yield lease.bench_path

@@ -17,16 +17,28 @@ from pathlib import Path
 import psutil
 
 from rig.bench.load import Bench, open_bench
-from rig.bench.place.deaf import deaf
 from rig.bench.place.folder import LEASE, LeaseFolder
+from rig.bench.place.ownfile import OwnFile
 from rig.errors import BenchError, RigError
 from rig.guard import door
+from rig.guard.outlive import deaf
 
 _GUARDIAN_S = 30.0
 """A guardian that lost its client needs its heartbeat and its tries to switch off; more is a hang."""
+_OTHERS_S = 60.0
+"""A bench file that another job has for so long is that job's, whose first act was to switch everything off."""
 _OFF_S = 60.0
 _PAUSE_S = 2.0
 _LOOK_S = 0.2
+
+
+def told(folder: LeaseFolder) -> dict[str, object]:
+    """`off` and `text`, for the record."""
+    os.environ.pop(LEASE, None)  # its own guardian is not the dead job's
+    try:
+        return {"off": True, "text": off(folder)}
+    except RigError as e:
+        return {"off": False, "text": str(e)}
 
 
 def off(folder: LeaseFolder) -> str:
@@ -36,10 +48,15 @@ def off(folder: LeaseFolder) -> str:
     """
     if not folder.bench.is_file():
         return "nothing had been opened"
+    trace = folder.read()
+    own = None if trace is None or trace.bench is None else OwnFile(folder, trace, Path(trace.bench))
     bench = open_bench(folder.bench, folder.path)
-    with contextlib.ExitStack() as closing:
+    with contextlib.ExitStack() as lock, contextlib.ExitStack() as closing:
         closing.callback(_close, bench)
-        _await_guardian(folder.token, bench)
+        if not _is_our_turn(folder.token, bench, own):
+            return "another job has the bench by now"
+        if own is not None:
+            lock.enter_context(own.locked(_OFF_S))
         deadline = time.monotonic() + _OFF_S
         while True:
             try:
@@ -57,14 +74,26 @@ def _close(bench: Bench) -> None:
         bench.close()
 
 
-def _await_guardian(token: str, bench: Bench) -> None:
-    """Two sessions would disturb each other, and some supplies have one alone: the dead job's guardian goes first."""
-    start_s, driver = time.monotonic(), bench.supply_driver
-    while list(guardians(token)):
-        burning = door.answering(driver.instrument.address) is not None
-        patience_s = driver.burn_max_s + _GUARDIAN_S if burning else _GUARDIAN_S
-        if time.monotonic() - start_s > patience_s:
-            raise BenchError(f"supply {driver.instrument.address}: the guardian of the dead job does not end")
+def _is_our_turn(token: str, bench: Bench, own: OwnFile | None) -> bool:
+    """Wait for the dead job's guardian: two sessions would disturb each other, and some supplies have one alone.
+
+    False: the bench file is another job's by now, which looks after a burn too. BenchError when the guardian hangs.
+    """
+    supply = bench.supply_driver
+    alone_s = others_s = time.monotonic()
+    while True:
+        now_s = time.monotonic()
+        if own is not None and own.is_anothers():
+            alone_s = now_s
+            if now_s - others_s > _OTHERS_S:
+                return False
+        else:
+            others_s = now_s
+            burning = door.answering(supply.instrument.address) is not None
+            if not burning and not list(guardians(token)) and (own is None or own.claimed()):
+                return True
+            if now_s - alone_s > _GUARDIAN_S + (supply.burn_max_s if burning else 0.0):
+                raise BenchError(f"supply {supply.instrument.address}: the guardian of the dead job does not end")
         time.sleep(_LOOK_S)
 
 
@@ -79,13 +108,9 @@ def guardians(token: str) -> Iterator[psutil.Process]:
 def main(path: Path, descriptor: int) -> int:
     """Exit code 0: off and verified; 1: not."""
     deaf()
-    os.environ.pop(LEASE, None)  # its own guardian is not the dead job's
-    try:
-        told, code = {"off": True, "text": off(LeaseFolder(path, descriptor))}, 0
-    except RigError as e:
-        told, code = {"off": False, "text": str(e)}, 1
-    sys.stdout.write(json.dumps(told) + "\n")
-    return code
+    row = told(LeaseFolder(path, descriptor))
+    sys.stdout.write(json.dumps(row) + "\n")
+    return 0 if row["off"] else 1
 
 
 if __name__ == "__main__":

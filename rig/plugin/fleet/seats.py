@@ -44,7 +44,7 @@ def _files(text: str, most: int) -> list[Path]:
         return [Path(text)]
     from rig.bench.place.tags import benches
 
-    # a burn that never ended is on record by this path: it must be the same for the next batch
+    # the numbers of its golden unit lie beside it: it must be the same for the next batch
     folder = project_root() / "results" / "places"
     places = sorted(benches(text.removeprefix(TAG)), key=lambda place: place.held != "free")
     return [place.bench_file(folder) for place in places[:most]]
