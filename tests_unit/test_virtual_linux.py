@@ -94,7 +94,7 @@ def test_both_ports_carry_traffic_that_is_judged_by_the_benchs_own_figure(batch)
         for way in ("to_host", "from_host"):
             row = rows[f"traffic.port{port}.{way}_bps"]
             assert row["verdict"] == "PASS" and row["value"] > row["low"] > 0
-            assert "of the 0.20 Gbit/s" in row["why"]
+            assert "of the 0.07 Gbit/s" in row["why"]
 
 
 def test_what_follows_the_failed_step_was_not_run(batch):

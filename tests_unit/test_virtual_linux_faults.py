@@ -8,7 +8,7 @@ import time
 
 import pytest
 import requests
-from firmware_bench import ETH, SMALL, FirmwareBench, change, lines, run
+from firmware_bench import ETH, SMALL, LinuxFirmwareBench, change, lines, run
 
 from rig.bench.plugs import plug_in
 from rig.config.library import project_root
@@ -136,18 +136,6 @@ def test_a_console_that_brings_garbage_is_the_benchs_fault(tmp_path):
     assert (batch.code, batch.unit["verdict"]) == (3, "ERROR"), batch.told
     assert "for a login on console" in batch.error
     assert batch.is_off()
-
-
-class LinuxFirmwareBench(FirmwareBench):
-    """`rig` on this bench with a ConnectX-3 to flash, by the guest's own mstflint."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        vault = "twin: twin.yaml\n      firmware: {vault: vault}"
-        self.bench.write_text(BENCH.read_text().replace("twin: ../twins/linux.yaml", vault))
-
-    def twin(self, text):
-        (self.folder / "twin.yaml").write_text(f"host: {{kind: linux}}\n{text}")
 
 
 def test_a_burn_that_the_mains_interrupts_leaves_the_flash_that_the_next_run_makes_good(tmp_path):

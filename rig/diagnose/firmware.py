@@ -23,8 +23,14 @@ _VERSION_ACTION = {
 
 
 def damaged(case: Case) -> Iterator[Cause]:
-    """What is in the card's NVM is not what belongs there: seen in the firmware step, or by the id of a blank one."""
+    """What is in the card's NVM is not what belongs there.
+
+    Seen in the firmware step, by the id of a blank one, or by what a driver complained of that did not take the card.
+    """
     found = case.failed("firmware.damaged")
+    if case.failed("pcie.driver"):
+        said = [j for j in case.judged if j.measurement.name == "pcie.nvm_damage"]
+        found = [*found, *said, *(case.failed("pcie.driver") if said else ())]
     if _shows_blank(case):
         found = [*found, *case.failed("pcie.id")]
     if found:

@@ -17,6 +17,7 @@ from rig.parse.dump import Entry
 from rig.parse.kernel_log import Harm, events, failed_bars
 from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
+from rig.steps.damage import complaints
 from rig.steps.pci import DEVICES, Located, locate, read_files, text_of
 
 LINK_ATTRIBUTES = ("current_link_speed", "current_link_width", "max_link_speed", "max_link_width")
@@ -50,6 +51,7 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
         *boot,
         Measurement("pcie.present", 1, "1", evidence="lspci-all.txt"),
         *_identity(found, files),
+        *_damage(found, parts, log),
         *_link(found, files, parts),
         *_bars(found, files, log),
         *_lane_errors(found, verbose),
@@ -102,6 +104,12 @@ def _identity(found: Located, files: Mapping[str, Entry]) -> list[Measurement]:
         Measurement("pcie.functions", len(found.functions), "1"),
         Measurement("pcie.driver", driver.rstrip("/").rpartition("/")[2] if driver else "none", ""),
     ]
+
+
+def _damage(found: Located, parts: Parts, log: str) -> list[Measurement]:
+    """Why a driver would not take the card, where that is its NVM; no row where no driver complained."""
+    damages, lines = complaints(parts.card, found.functions, events(log))
+    return [Measurement("pcie.nvm_damage", "; ".join(damages), "", lines[0], "dmesg.txt")] if lines else []
 
 
 def _link(found: Located, files: Mapping[str, Entry], parts: Parts) -> list[Measurement]:

@@ -38,6 +38,23 @@ def test_the_id_of_a_blank_eeprom_is_damage_although_the_firmware_step_never_ran
     assert "8086:10d8" in cause.evidence[0]
 
 
+DRIVEN = Limit("its driver", one_of=("ixgbe",))
+
+
+@pytest.mark.parametrize(
+    ("driver", "said", "is_damage"), [("none", True, True), ("none", False, False), ("ixgbe", True, False)]
+)
+def test_a_driver_that_refuses_a_card_for_its_nvm_tells_damage_although_the_firmware_step_never_ran(
+    driver, said, is_damage
+):
+    told = [Measurement("pcie.nvm_damage", "NVM checksum invalid", "", "The EEPROM Checksum Is Not Valid")]
+    rows = judge([Measurement("pcie.driver", driver, ""), *(told if said else ())], {"pcie.driver": DRIVEN})
+    board = Board(LIBRARY.adapter(DESIGN), AdapterUnit(DESIGN, "A"))
+    found = list(damaged(Case(board, LIBRARY.card("561FLR-T"), Slot(3, 8), rows)))
+    assert [c.title for c in found] == ["card firmware damaged"] * is_damage
+    assert all("NVM checksum invalid" in c.evidence[0] for c in found)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "limit"),
     [

@@ -165,3 +165,11 @@ def test_a_kernel_that_tells_nothing_of_links_is_no_card_that_is_gone():
     found = {"pcie.present": 1, "link.port1.carrier": 0}
     causes = diagnose(case(found, {"link.port1.carrier": LOW1}, model="561FLR-T"))
     assert [c.title for c in causes] == ["no carrier"]
+
+
+@pytest.mark.parametrize(("speed", "titles"), [(64.0, ["card fell off the bus"]), (None, [])])
+def test_a_card_of_which_nothing_could_be_judged_fell_off_the_bus_unless_the_kernel_tells_no_links(speed, titles):
+    link = {"pcie.link.width": None, "pcie.link.speed_gtps": None, "pcie.link.max_width": None}
+    here = case({"pcie.present": 1, **link, "pcie.link.max_speed_gtps": speed}, {"pcie.link.width": LOW1})
+    assert {j.verdict for j in here.judged} == {Verdict.NOT_RUN, None}
+    assert [c.title for c in diagnose(here)] == titles

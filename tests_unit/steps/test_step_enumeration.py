@@ -112,6 +112,15 @@ def test_a_failed_bar_in_the_kernel_log_counts_unless_it_was_placed_later(slot):
     assert measure(root, failed + placed)[0]["pcie.bars.unassigned"].value == 0
 
 
+def test_what_a_driver_says_of_the_nvm_is_told_in_its_own_words(slot):
+    line = f"[    4.1] ixgbe {CARD}: The EEPROM Checksum Is Not Valid\n"
+    root = slot()
+    row = measure(root, line)[0]["pcie.nvm_damage"]
+    assert (row.value, row.note) == ("NVM checksum invalid", line.strip())
+    for quiet in ("", line.replace(CARD, "0000:02:00.0")):
+        assert "pcie.nvm_damage" not in measure(root, quiet)[0]
+
+
 def test_an_empty_slot_is_absent_and_nothing_else_is_claimed(slot):
     found, _ = measure(slot(ids=("1234", "5678")))
     assert found["pcie.present"].value == 0

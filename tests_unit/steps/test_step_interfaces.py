@@ -16,6 +16,9 @@ SPACE = (
     f"[    0.68] pci {FIRST}: VF(n) BAR2 space: [mem 0x30010000000-0x3001fffffff 64bit pref] "
     "(contains BAR2 for 32 VFs)\n"  # xcp-ng/xcp issue 544
 )
+NEWER_SPACE = (
+    f"[    0.68] pci {FIRST}: VF BAR 2 [mem 0x30010000000-0x3001fffffff 64bit pref]: contains BAR 2 for 32 VFs\n"
+)
 LOST = {
     "6.1": "BAR 2 [mem size 0x00800000 64bit pref]: can't assign; no space\n",
     "5.10": "BAR 2: no space for [mem size 0x00800000 64bit pref]\n",
@@ -183,8 +186,9 @@ def test_virtual_functions_are_counted_by_sysfs(slot):
     assert (rows["sriov.offered_vfs"].value, rows["sriov.used_vfs"].value) == (16, 4)
 
 
-def test_a_host_without_those_files_has_the_kernels_line(slot):
-    rows, _, _ = measure(slot, FOUND + SPACE)
+@pytest.mark.parametrize("space", [SPACE, NEWER_SPACE])
+def test_a_host_without_those_files_has_the_kernels_line(slot, space):
+    rows, _, _ = measure(slot, FOUND + space)
     assert (rows["sriov.offered_vfs"].value, rows["sriov.used_vfs"].value) == (32, None)
 
 

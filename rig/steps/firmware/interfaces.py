@@ -23,7 +23,8 @@ _PORTS = (1, 2)
 _FILE = "interfaces.txt"
 _PORT_TYPE = re.compile(r"(?:auto \((?:ib|eth)\)|auto|ib|eth)\s{0,4}\Z")
 _COUNT = re.compile(r"(\d{1,5})\s{0,4}\Z")
-_OFFERED = re.compile(r"VF\(n\) BAR\d space: \[[^\]]{1,80}\] \(contains BAR\d for (\d{1,5}) VFs\)")
+_OFFERED = re.compile(r"VF(?:\(n\))? BAR ?\d(?: space)?:? \[[^\]]{1,80}\]:? \(?contains BAR ?\d for (\d{1,5}) VFs")
+"""As 5.10 and as 6.8 have it."""
 _LINES_KEPT, _LINE_KEPT = 200, 300
 
 

@@ -16,25 +16,16 @@ from rig.errors import DeadlineError
 from rig.model import Card, Measurement
 from rig.parse import devlink, ethtool
 from rig.parse.firmware_version import Agreement, compare
-from rig.parse.kernel_log import events, symptoms
+from rig.parse.kernel_log import events
 from rig.parse.packed import unpack
 from rig.ports import HostPort
+from rig.steps.damage import complaints
 from rig.steps.netdev import NetDev
 from rig.steps.pci import Located, read_files, text_of
 
 UNDAMAGED = "none"
 BLANK_IDS = frozenset({"8086:10d8"})
 """What an Intel controller answers with when its EEPROM is blank, whatever card it is on."""
-DAMAGES: Mapping[str, str] = {
-    "nic.bad_checksum": "NVM checksum invalid",
-    "nic.bad_mac": "no valid MAC burned",
-    "nic.recovery_mode": "firmware in recovery mode",
-    "mlx4.bad_mac": "no valid MAC burned",
-    "bnx2x.nvram": "NVRAM config error",
-    "bnx2x.no_bootcode": "bootcode missing",
-    "bnx2x.firmware_dead": "management firmware does not start",
-}
-"""Kernel log symptoms that are about what is in the NVM."""
 _DUMP_S = 600.0
 """A BCM57810S has 2 MiB of NVRAM; packed they are minutes at 115200 baud."""
 _MADE_UP = "1"
@@ -194,17 +185,11 @@ def _is_blank(card: Card, pci_id: str) -> bool:
 
 
 def _in_kernel_log(host: HostPort, card: Card, found: Located, evidence: dict[str, str]) -> list[str]:
-    """Damage the drivers of these functions complained of; bnx2x does so without an address."""
-    told = events(host.run("dmesg").text)
-    mine = [e for e in told if e.device in found.functions or (e.device is None and _said_by(card, e.text))]
-    lines = [e.text for e in mine if set(symptoms([e])) & DAMAGES.keys()]
+    """Damage the drivers of these functions complained of."""
+    damages, lines = complaints(card, found.functions, events(host.run("dmesg").text))
     if lines:
         evidence["kernel-firmware.txt"] = "\n".join(lines) + "\n"
-    return [DAMAGES[code] for code in symptoms(mine) if code in DAMAGES]
-
-
-def _said_by(card: Card, text: str) -> bool:
-    return any(text.startswith(f"{driver}: ") for driver in card.drivers)
+    return damages
 
 
 def _bad_macs(host: HostPort, devices: Sequence[NetDev]) -> list[str]:
