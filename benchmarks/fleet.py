@@ -1,19 +1,21 @@
-"""One batch on 1, 2 and 4 virtual benches: the time of each, and how many times faster several are.
+"""One batch on 1, 2 and 4 places of a coordinator: the time of each, and how many times faster several are.
 
     .venv/bin/python benchmarks/fleet.py [--units 40] [--boot-s 15] [--benches 1 2 4]
 
-The benches are the limit, not the processors: the twin's host boots for `--boot-s`, as a real one does for longer, and
-the plan waits for rails to settle. What the processors did is printed: where it comes near 100 % the figures say
-nothing about benches. `whole` is from the call to its exit (start of Python, twins and report included), `at work` from
-the first unit's start record to the last one's end.
+labgrid's coordinator and exporter and as many virtual benches as are asked for at most stand on this machine's loopback
+all the time; the job reaches them by `--bench tag:flexlom -n N`. The benches are the limit, not the processors: the
+twin's host boots for `--boot-s`, as a real one does for longer, and the plan waits for rails to settle. What the whole
+machine's processors did is printed: where it comes near 100 % the figures say nothing about benches. `whole` is from
+the call to its exit (start of Python, waiting for the places and report included), `at work` from the first unit's
+start record to the last one's end.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from rig.config.library import project_root
+from rig.plugin.places import virtual_places
 
 BENCH = project_root() / "configs" / "benches" / "virtual.yaml"
 GOAL = 3.5
@@ -41,18 +46,14 @@ class Took:
     benches: int
     whole_s: float
     at_work_s: float
-    cpu_s: float
+    cpu_percent: float
+    """Of all processors, everything that ran on this machine meanwhile."""
     most_ahead: int
     """Units of the busiest bench beyond those of the idlest."""
 
-    @property
-    def cpu_percent(self) -> float:
-        """Of all processors, by the rig, its twins and its guardians."""
-        return 100 * self.cpu_s / self.whole_s / (os.cpu_count() or 1)
-
 
 def files(folder: Path, units: int, boot_s: float) -> tuple[Path, Path]:
-    """Batch and twin file."""
+    """Batch and bench file."""
     (folder / "plan.yaml").write_text(json.dumps(PLAN))
     tray = [
         {
@@ -61,19 +62,27 @@ def files(folder: Path, units: int, boot_s: float) -> tuple[Path, Path]:
         }
         for n in range(units)
     ]
-    batch, twin = folder / "batch.yaml", folder / "twin.yaml"
+    batch, twin, bench = (folder / f"{name}.yaml" for name in ("batch", "twin", "bench"))
     batch.write_text(json.dumps({"name": "fleet", "plan": "plan.yaml", "units": tray}))
     twin.write_text(json.dumps({"host": {"boot_s": boot_s, "slot": {"gen": 3, "lanes": 8}}}))
-    return batch, twin
+    bench.write_text(BENCH.read_text().replace("../twins/good.yaml", twin.name))
+    return batch, bench
 
 
-def take(folder: Path, batch: Path, twin: Path, benches: int) -> Took:
-    """The batch on so many benches; AssertionError when a unit was not judged once and good."""
+def take(folder: Path, batch: Path, coordinator: str, benches: int) -> Took:
+    """The batch on so many places; AssertionError when a unit was not judged once and good."""
     out = folder / f"out-{benches}"
-    call = [sys.executable, "-m", "rig", "batch", batch, "--bench", BENCH, "-n", str(benches), "--twin", twin]
-    before, start = _cpu_s(), time.monotonic()
-    done = subprocess.run([*map(str, call), "--out", str(out), "--json"], capture_output=True, text=True, check=False)
-    whole_s, cpu_s = time.monotonic() - start, _cpu_s() - before
+    call = [sys.executable, "-m", "rig", "batch", str(batch), "--bench", "tag:flexlom", "-n", str(benches)]
+    psutil.cpu_percent()
+    start = time.monotonic()
+    done = subprocess.run(
+        [*call, "--out", str(out), "--json"],
+        env=os.environ | {"LG_COORDINATOR": coordinator},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    whole_s, cpu_percent = time.monotonic() - start, psutil.cpu_percent()
     assert done.returncode == 0, done.stderr[-2000:]
     runs = [
         (json.loads(f.read_text()), json.loads(f.with_name("stop.json").read_text())) for f in out.glob("*/run.json")
@@ -82,13 +91,8 @@ def take(folder: Path, batch: Path, twin: Path, benches: int) -> Took:
     assert len(runs) == asked and {stop["verdict"] for _, stop in runs} <= {"PASS", "MARGINAL"}, done.stderr[-2000:]
     at_work_s = max(stop["ended_s"] for _, stop in runs) - min(start["started_s"] for start, _ in runs)
     shares = [sum(start["bench"] == name for start, _ in runs) for name in {start["bench"] for start, _ in runs}]
-    return Took(benches, whole_s, at_work_s, cpu_s, max(shares) - min(shares))
-
-
-def _cpu_s() -> float:
-    """Of everything that was started here and has ended, twins and guardians included."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    assert len(shares) == benches, f"{len(shares)} of {benches} benches took part"
+    return Took(benches, whole_s, at_work_s, cpu_percent, max(shares) - min(shares))
 
 
 def main() -> int:
@@ -99,13 +103,15 @@ def main() -> int:
     asked = parser.parse_args()
     first: Took | None = None
     ratio = 0.0
-    with tempfile.TemporaryDirectory(prefix="rig-fleet-") as name:
+    with tempfile.TemporaryDirectory(prefix="rig-fleet-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        batch, twin = files(folder, asked.units, asked.boot_s)
+        batch, bench = files(folder, asked.units, asked.boot_s)
+        named = [(f"virtual-{n}", bench) for n in range(1, max(asked.benches) + 1)]
+        stands = stack.enter_context(virtual_places(named, folder / "places"))
         print(f"{asked.units} units, host boots {asked.boot_s:g} s, {os.cpu_count()} processors")
         print("benches   whole s  at work s   ratio whole  at work   cpu %  load  units apart")
         for benches in asked.benches:
-            took = take(folder, batch, twin, benches)
+            took = take(folder, batch, stands.coordinator, benches)
             first = first or took
             ratio, worked = first.whole_s / took.whole_s, first.at_work_s / took.at_work_s
             print(
