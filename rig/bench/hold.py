@@ -1,9 +1,13 @@
-"""The power held on while firmware is burned: by the guardian for the rails, by the strategy for the mains."""
+"""The power held on while firmware is burned: by the guardian for the rails, by the strategy for the mains.
+
+Who would bring the bench down after a reboot is told by a note on disk.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from rig.bench.place.folder import note_burn
 from rig.bench.strategy import SlotStrategy
 from rig.bench.supply import GuardedSupplyDriver
 from rig.ports import BurnPort
@@ -18,11 +22,13 @@ class BurnHold(BurnPort):
     def burn(self, on: bool) -> None:
         """From here on (or no longer) nothing but over-current cuts the power, a rig that died included."""
         if on:
+            note_burn(self._supply.burn_max_s)
             self._supply.burn(True)
             self._strategy.holding = True
         else:
             self._strategy.holding = False
             self._supply.burn(False)
+            note_burn(None)
 
     @property
     def burn_socket(self) -> Path | None:

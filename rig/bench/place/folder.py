@@ -16,11 +16,12 @@ import shutil
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from rig.errors import UsageError
+from rig.errors import BenchError, UsageError
 from rig.record import write_whole
 
 LEASE = "RIG_LEASE"
@@ -28,6 +29,7 @@ LEASE = "RIG_LEASE"
 STATE = "RIG_LEASES"
 """Environment variable: the folder of the leases instead of the machine's own."""
 _MARK = "rig-"
+_BURN = "burn"
 JOB, GONE, DOWN = "job", "gone", "down"
 """A bench file's job lives; it is gone; its bench is being brought down, and the next job has to wait."""
 
@@ -83,6 +85,15 @@ class LeaseFolder:
         if (trace := self.read()) is not None:
             self.write(replace(trace, place=place, reservation=reservation, heartbeat=heartbeat))
 
+    def burn_left_s(self, most_s: float) -> float:
+        """Seconds for which the job's burn may still go on, 0 without one; never more than `most_s`."""
+        try:
+            until_s = float((self.path / _BURN).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0.0
+        # a clock that a reboot set back must not keep a bench under power for ever
+        return max(0.0, min(until_s - time.time(), most_s))
+
     def close(self) -> None:
         """Let go of the lock; the trace stays."""
         with contextlib.suppress(OSError):
@@ -107,6 +118,23 @@ def made() -> LeaseFolder:
     except OSError as e:
         raise UsageError(f"{path}: the trace of a lease cannot be kept there: {e.strerror}") from e
     return LeaseFolder(path, descriptor)
+
+
+def note_burn(most_s: float | None) -> None:
+    """Put on disk that the bench of this process's lease burns firmware from now on, `most_s` at most; None: no longer.
+
+    Who comes after a reboot finds no guardian that says so. Without a lease nothing is noted. BenchError: not on disk.
+    """
+    token = os.environ.get(LEASE)
+    if token is None or not (leases() / token).is_dir():
+        return
+    try:
+        if most_s is None:
+            (leases() / token / _BURN).unlink(missing_ok=True)
+        else:
+            write_whole(leases() / token / _BURN, f"{time.time() + most_s:.0f}".encode("ascii"))
+    except OSError as e:
+        raise BenchError(f"{leases() / token}: that firmware is burned cannot be noted there: {e.strerror}") from e
 
 
 def taken(path: Path) -> LeaseFolder | None:

@@ -44,7 +44,8 @@ def told(folder: LeaseFolder) -> dict[str, object]:
 def off(folder: LeaseFolder) -> str:
     """Everything off and verified; what was done. BenchError when that could not be proven in time.
 
-    While firmware is burned under the dead job nothing is touched, for as long as its guardian guards it.
+    While firmware is burned under the dead job nothing is touched: for as long as its guardian guards it, or, where a
+    reboot took that too, for as long as a burn may take.
     """
     if not folder.bench.is_file():
         return "nothing had been opened"
@@ -53,7 +54,7 @@ def off(folder: LeaseFolder) -> str:
     bench = open_bench(folder.bench, folder.path)
     with contextlib.ExitStack() as lock, contextlib.ExitStack() as closing:
         closing.callback(_close, bench)
-        if not _is_our_turn(folder.token, bench, own):
+        if not _is_our_turn(folder, bench, own):
             return "another job has the bench by now"
         if own is not None:
             lock.enter_context(own.locked(_OFF_S))
@@ -74,7 +75,7 @@ def _close(bench: Bench) -> None:
         bench.close()
 
 
-def _is_our_turn(token: str, bench: Bench, own: OwnFile | None) -> bool:
+def _is_our_turn(folder: LeaseFolder, bench: Bench, own: OwnFile | None) -> bool:
     """Wait for the dead job's guardian: two sessions would disturb each other, and some supplies have one alone.
 
     False: the bench file is another job's by now, which looks after a burn too. BenchError when the guardian hangs.
@@ -89,8 +90,9 @@ def _is_our_turn(token: str, bench: Bench, own: OwnFile | None) -> bool:
                 return False
         else:
             others_s = now_s
-            burning = door.answering(supply.instrument.address) is not None
-            if not burning and not list(guardians(token)) and (own is None or own.claimed()):
+            guarded = door.answering(supply.instrument.address) is not None
+            burning = guarded or folder.burn_left_s(supply.burn_max_s) > 0
+            if not burning and not list(guardians(folder.token)) and (own is None or own.claimed()):
                 return True
             if now_s - alone_s > _GUARDIAN_S + (supply.burn_max_s if burning else 0.0):
                 raise BenchError(f"supply {supply.instrument.address}: the guardian of the dead job does not end")

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from rig.bench.hold import BurnHold
 from rig.bench.place import folder, local, off
 from rig.bench.place.folder import DOWN, GONE, JOB, Trace
 from rig.bench.place.ownfile import OwnFile
@@ -145,16 +147,60 @@ def test_while_firmware_is_burned_the_bench_is_nobodys_to_bring_down(burn, bench
             burn.close()
 
     monkeypatch.setattr(off.time, "sleep", look)
-    assert off._is_our_turn(dead.token, BURNING, own(dead, bench))
+    assert off._is_our_turn(dead, BURNING, own(dead, bench))
     assert (len(looks), dead.read().stage) == (3, DOWN)
     dead.remove()
+
+
+def test_a_burn_whose_guardian_a_reboot_took_is_waited_for_as_long_as_it_may_take(bench, monkeypatch):
+    dead, looks, now_s = left(bench), [], time.time()
+    monkeypatch.setenv(folder.LEASE, dead.token)
+    folder.note_burn(60.0)
+
+    def look(pause_s):
+        assert dead.read().stage == GONE
+        looks.append(pause_s)
+        monkeypatch.setattr(folder.time, "time", lambda: now_s + 30.0 * len(looks))
+
+    monkeypatch.setattr(off.time, "sleep", look)
+    assert off._is_our_turn(dead, BURNING, own(dead, bench))
+    assert (len(looks), dead.read().stage) == (3, DOWN)
+    dead.remove()
+
+
+def test_a_burn_is_noted_while_it_lasts_and_never_for_longer_than_it_may(bench, monkeypatch):
+    folder.note_burn(60.0)  # no lease: nothing to note
+    job = left(bench)
+    monkeypatch.setenv(folder.LEASE, job.token)
+    assert job.burn_left_s(60.0) == 0.0
+    folder.note_burn(60.0)
+    assert 50.0 < job.burn_left_s(60.0) <= 60.0
+    monkeypatch.setattr(folder.time, "time", lambda: 0.0)  # the clock lost its battery
+    assert job.burn_left_s(60.0) == 60.0
+    folder.note_burn(None)
+    assert job.burn_left_s(60.0) == 0.0
+    (job.path / "burn").write_text("torn")
+    assert job.burn_left_s(60.0) == 0.0
+    job.remove()
+
+
+def test_a_burn_does_not_begin_where_it_cannot_be_noted(bench, monkeypatch):
+    job = left(bench)
+    (job.path / "burn.new").mkdir()
+    monkeypatch.setenv(folder.LEASE, job.token)
+    began = []
+    supply = SimpleNamespace(burn_max_s=60.0, burn=began.append)
+    with pytest.raises(BenchError, match="cannot be noted"):
+        BurnHold(SimpleNamespace(holding=False), supply).burn(True)
+    assert began == []
+    job.remove()
 
 
 def test_a_burn_that_does_not_end_is_not_cut(burn, bench, monkeypatch):
     dead = left(bench)
     monkeypatch.setattr(off, "_GUARDIAN_S", -60.0)
     with pytest.raises(BenchError, match="does not end"):
-        off._is_our_turn(dead.token, BURNING, own(dead, bench))
+        off._is_our_turn(dead, BURNING, own(dead, bench))
     dead.remove()
 
 
