@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -153,18 +152,19 @@ def test_while_firmware_is_burned_the_bench_is_nobodys_to_bring_down(burn, bench
 
 
 def test_a_burn_whose_guardian_a_reboot_took_is_waited_for_as_long_as_it_may_take(bench, monkeypatch):
-    dead, looks, now_s = left(bench), [], time.time()
+    dead, looks = left(bench), []
     monkeypatch.setenv(folder.LEASE, dead.token)
+    monkeypatch.setattr(folder.time, "time", lambda: 1000.0)
     folder.note_burn(60.0)
 
     def look(pause_s):
         assert dead.read().stage == GONE
         looks.append(pause_s)
-        monkeypatch.setattr(folder.time, "time", lambda: now_s + 30.0 * len(looks))
+        monkeypatch.setattr(folder.time, "time", lambda: 1000.0 + 30.0 * len(looks))
 
     monkeypatch.setattr(off.time, "sleep", look)
     assert off._is_our_turn(dead, BURNING, own(dead, bench))
-    assert (len(looks), dead.read().stage) == (3, DOWN)
+    assert (len(looks), dead.read().stage) == (2, DOWN)
     dead.remove()
 
 
