@@ -6,7 +6,7 @@ Held to the driver igb of Linux 6.1, not to silicon. Ref: Intel I350 datasheet s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from rig.twin import eeprom
 from rig.twin.models.igb import names
@@ -44,19 +44,12 @@ class I350Port(IntelPort):
     """One port with its PHY."""
 
     def __init__(self, chip: SpiChip, wiring: PortWiring, number: int) -> None:
-        super().__init__(chip, wiring, number, _LAYOUT)
+        super().__init__(chip, wiring, number, _LAYOUT, names.CAUSE_LINK)
 
     def rate_bps(self) -> int | None:
         if self.registers.get(Register.PHPM) & names.LINK_DISCONNECT:
             return None
         return self._phy.rate_bps()
-
-    def carrier_changed(self) -> None:
-        with self._lock:
-            self.interrupts.cause(names.CAUSE_LINK)
-
-    def _notify(self) -> Callable[[int, bool], None]:
-        return self.interrupts.queue
 
     def _loops(self) -> bool:
         return self._phy.loops
@@ -70,7 +63,6 @@ class I350Port(IntelPort):
         on_read, on_write = self.registers.on_read, self.registers.on_write
         on_write[Register.CTRL] = self._control
         on_write[Register.CTRL_EXT] = self._control_extended
-        on_write[Register.RCTL] = self._receive_control
         on_write[Register.MDIC] = self._manage_phy
         on_read[Register.STATUS] = self._status
         on_read[Register.THMJT] = self._wiring.celsius
@@ -78,17 +70,12 @@ class I350Port(IntelPort):
         # without it igb asks for no part number
         on_read[Register.EECD] = lambda: self.chip.control() | names.EEPROM_DETECTED
 
-    def _reset_registers(self) -> None:
+    def _defaults(self) -> Mapping[int, int]:
         """The values of section 8 that the driver looks at."""
-        registers = self.registers
-        registers.forget()
-        registers.values.update({
+        return {
             Register.CTRL: 0, Register.CTRL_EXT: 0, Register.EERD: WORD_DONE, Register.RCTL: 0, Register.MANC: 0,
             Register.FWSM: 0, Register.RXPBS: 0, Register.EEMNGCTL: _CONFIGURED << self._number,
-        })  # fmt: skip
-        self.interrupts.reset()
-        self.data.reset()
-        self._load_address(Register.RAL)
+        }  # fmt: skip
 
     def _control(self, value: int) -> None:
         if value & (names.CTRL_RESET | names.CTRL_DEVICE_RESET):
@@ -103,19 +90,13 @@ class I350Port(IntelPort):
         self.registers.values[Register.CTRL_EXT] = value
         self._note_driver(bool(value & names.DRIVER_LOADED))
 
-    def _receive_control(self, value: int) -> None:
-        self.registers.values[Register.RCTL] = value
-        self._note_admin(bool(value & names.RX_ON))
-        self.line.wake()
-
     def _manage_phy(self, value: int) -> None:
         self.registers.values[Register.MDIC] = self._phy.command(value)
 
     def _status(self) -> int:
-        working = 0 if self.registers.get(Register.CTRL) & names.CTRL_GIO_DISABLE else names.STATUS_GIO
         rate = self.rate_bps()
         linked = 0 if rate is None else names.STATUS_LINK_UP | names.STATUS_FULL_DUPLEX | names.STATUS_RATES[rate]
-        return working | linked | self._number << names.STATUS_LAN_SHIFT
+        return self._of_function(self.registers.get(Register.CTRL)) | linked
 
 
 def _address_at(_words: Sequence[int], port: int) -> int:

@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from rig.twin import eeprom
 from rig.twin.linux.device import Registers
@@ -18,6 +19,9 @@ IMAGE_BYTES, FIRMWARE = 16384, 0x800005B6
 RINGS, BUFFERS, ENTRIES = 0x1000, 0x10000, 32
 TX, RX = 0x6000, 0x1000
 ENABLE = 1 << 25
+BROADCAST = b"\xff" * 6
+END, REPORT, EXTENDED, DATA, CONTEXT = 1 << 24, 1 << 27, 1 << 29, 3 << 20, 2 << 20
+"""Of a transmit descriptor."""
 SK, CS, DI, DO, REQUEST, GRANT = 1, 2, 4, 8, 0x40, 0x80
 """Lines of the serial EEPROM in EEC."""
 
@@ -94,6 +98,11 @@ def image(macs: Sequence[bytes] = MACS) -> bytes:
     out = bytearray(b"\xff" * IMAGE_BYTES)
     eeprom.KINDS["ixgbe"].build(out, tuple(macs), struct.pack("<I", FIRMWARE) + bytes(64))
     return bytes(out)
+
+
+def frame(to: bytes, body: bytes = b"", size: int = 60) -> bytes:
+    """From the second port, of a type that nobody uses, padded."""
+    return (to + MACS[1] + b"\x88\xb5" + body).ljust(size, b"\0")
 
 
 def udp(checksum: int, good_header: bool = True) -> bytes:
@@ -215,6 +224,28 @@ class Driver(RingDriver):
         self.write(Register.RXCTRL, 1)
         self.write(Register.EIMS, 0x00100000)
         self.write(Register.EIMS_EX, 0xFFFFFFFF)
+
+
+_Port, _Driver = TypeVar("_Port", bound=Registers), TypeVar("_Driver", bound=RingDriver)
+
+
+class CardBench(Generic[_Port, _Driver]):
+    """A card with its ports on a bus, each with a cable and a driver."""
+
+    def __init__(
+        self,
+        model: Callable[[Sequence[PortWiring]], tuple[_Port, ...]],
+        driver: Callable[[_Port, FakeBus], _Driver],
+        nvm: FakeNvm,
+        cables: Sequence[Cable],
+    ) -> None:
+        self.nvm, self.cables, self.bus = nvm, cables, FakeBus()
+        self.ports = model([c.wiring(nvm) for c in cables])
+        self.drivers = [driver(port, self.bus) for port in self.ports]
+
+    def close(self) -> None:
+        for end in (*self.ports, *self.cables):
+            end.close()
 
 
 class Spi:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
-from card_driver import ENTRIES, FakeBus, FakeNvm, RingDriver
+from card_driver import ENTRIES, CardBench, FakeNvm, RingDriver
 from card_driver import Cable as TenGigabitCable
 
 from rig.twin import eeprom
@@ -30,6 +31,9 @@ class Cable(TenGigabitCable):
     def __init__(self) -> None:
         super().__init__()
         self.rate_bps = ONE
+
+    def wiring(self, nvm: FakeNvm, mac: bytes = bytes(6), module: bytes = b"") -> PortWiring:
+        return replace(super().wiring(nvm, mac, module), celsius=lambda: CELSIUS)
 
 
 class Driver(RingDriver):
@@ -74,22 +78,8 @@ class Driver(RingDriver):
         self.refill(ENTRIES - 1)
 
 
-class Bench:
+class Bench(CardBench[I350Port, Driver]):
     """A card with its four ports on a bus, each with a cable."""
 
     def __init__(self) -> None:
-        self.nvm = FakeNvm(image())
-        self.cables = tuple(Cable() for _ in MACS)
-        wirings = [
-            PortWiring(bytes(6), self.nvm, c.near, lambda c=c: c.rate_bps, c.listener, celsius=lambda: CELSIUS)
-            for c in self.cables
-        ]
-        self.ports: tuple[I350Port, ...] = i350(wirings)
-        self.bus = FakeBus()
-        self.drivers = [Driver(port, self.bus) for port in self.ports]
-
-    def close(self) -> None:
-        for port in self.ports:
-            port.close()
-        for cable in self.cables:
-            cable.close()
+        super().__init__(i350, Driver, FakeNvm(image()), [Cable() for _ in MACS])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,19 +17,6 @@ from rig.twin.models.trace import Traced
 HUNDRED, TEN_MEGABIT = 100_000_000, 10_000_000
 CONTROL, STATUS, ADVERTISED, PARTNER, ADVERTISED_1G, STATUS_1G, STATUS_2 = 0, 1, 4, 5, 9, 10, 26
 RESET, POWER_DOWN, NEGOTIATE, RESTART = 0x8000, 0x0800, 0x1000, 0x0200
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
-def driver(bench: Bench) -> Driver:
-    bench.drivers[0].up()
-    return bench.drivers[0]
 
 
 def block_sums(driver: Driver) -> list[int]:

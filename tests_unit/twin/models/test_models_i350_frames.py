@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 import pytest
-from card_driver import ENTRIES, eventually, udp
+from card_driver import BROADCAST, CONTEXT, DATA, END, ENTRIES, EXTENDED, REPORT, eventually, frame, udp
 from igb_driver import MACS, Bench, Driver
 
 from rig.twin.models.igb.names import Register
 
-BROADCAST = b"\xff" * 6
-EXTENDED, DATA, CONTEXT, END, REPORT = 1 << 29, 3 << 20, 2 << 20, 1 << 24, 1 << 27
 CONTROL, LOOPBACK = 0, 0x4000
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
-def driver(bench: Bench) -> Driver:
-    bench.drivers[0].up()
-    return bench.drivers[0]
-
-
-def frame(to: bytes, body: bytes = b"", size: int = 60) -> bytes:
-    return (to + MACS[1] + b"\x88\xb5" + body).ljust(size, b"\0")
 
 
 @pytest.mark.parametrize("port", range(4))

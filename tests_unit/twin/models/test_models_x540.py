@@ -4,53 +4,43 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from card_driver import ENTRIES, FIRMWARE, MACS, RX, TX, Cable, Driver, FakeBus, FakeNvm, eventually, image, udp
+from card_driver import (
+    BROADCAST,
+    CONTEXT,
+    DATA,
+    END,
+    ENTRIES,
+    EXTENDED,
+    FIRMWARE,
+    MACS,
+    REPORT,
+    RX,
+    TX,
+    Cable,
+    CardBench,
+    Driver,
+    FakeBus,
+    FakeNvm,
+    eventually,
+    frame,
+    image,
+    udp,
+)  # fmt: skip
 
 from rig.twin.models import MODELS
 from rig.twin.models.ixgbe.names import NAMES, Register
 from rig.twin.models.trace import Traced
 from rig.twin.models.x540 import X540Port, x540
 
-BROADCAST = b"\xff" * 6
-END, REPORT, EXTENDED, DATA, CONTEXT = 1 << 24, 1 << 27, 1 << 29, 3 << 20, 2 << 20
 
-
-def frame(to: bytes, body: bytes = b"", size: int = 60) -> bytes:
-    return (to + MACS[1] + b"\x88\xb5" + body).ljust(size, b"\0")
-
-
-class Bench:
+class Bench(CardBench[X540Port, Driver]):
     """A card with both ports on a bus, each with a cable."""
 
     def __init__(self) -> None:
-        self.nvm = FakeNvm(image())
-        self.cables = (Cable(), Cable())
-        self.ports: tuple[X540Port, ...] = x540([c.wiring(self.nvm) for c in self.cables])
-        self.bus = FakeBus()
-        self.drivers = [Driver(port, self.bus) for port in self.ports]
-
-    def close(self) -> None:
-        for port in self.ports:
-            port.close()
-        for cable in self.cables:
-            cable.close()
-
-
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
-def driver(bench: Bench) -> Driver:
-    bench.drivers[0].up()
-    return bench.drivers[0]
+        super().__init__(x540, Driver, FakeNvm(image()), (Cable(), Cable()))
 
 
 def checksum(driver: Driver, words: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
-from rig.twin.models.rings import BASE_HIGH, BASE_LOW, CONTROL, HEAD, LENGTH, TAIL
+from rig.twin.models.intel.names import named
 
 
 class Register(IntEnum):
@@ -83,8 +83,8 @@ class Register(IntEnum):
     RQDPC = 0x0C030
 
 
-CTRL_GIO_DISABLE, CTRL_RESET, CTRL_DEVICE_RESET, CTRL_PHY_RESET = 1 << 2, 1 << 26, 1 << 29, 1 << 31
-STATUS_FULL_DUPLEX, STATUS_LINK_UP, STATUS_LAN_SHIFT, STATUS_GIO = 1 << 0, 1 << 1, 2, 1 << 19
+CTRL_RESET, CTRL_DEVICE_RESET, CTRL_PHY_RESET = 1 << 26, 1 << 29, 1 << 31
+STATUS_FULL_DUPLEX, STATUS_LINK_UP = 1 << 0, 1 << 1
 STATUS_RATES: Mapping[int, int] = {1_000_000_000: 1 << 7, 100_000_000: 1 << 6, 10_000_000: 0}
 DRIVER_LOADED = 1 << 28
 EEPROM_DETECTED = 1 << 19
@@ -122,17 +122,5 @@ def wide_counters() -> Iterator[tuple[int, int]]:
     yield from ((Register.TORL, Register.TORH), (Register.TOTL, Register.TOTH))
 
 
-def _named() -> dict[int, str]:
-    known = {int(register): register.name for register in Register}
-    for n in range(QUEUES):
-        for word, name in ((BASE_LOW, "BAL"), (BASE_HIGH, "BAH"), (LENGTH, "LEN"), (HEAD, "H"), (TAIL, "T")):
-            known[tx_ring(n) + word] = f"TD{name}({n})"
-            known[rx_ring(n) + word] = f"RD{name}({n})"
-        known[tx_ring(n) + CONTROL], known[rx_ring(n) + CONTROL] = f"TXDCTL({n})", f"RXDCTL({n})"
-        known[srrctl(n)] = f"SRRCTL({n})"
-        known[Register.IVAR + 4 * (n // 2)] = f"IVAR({n // 2})"
-    return known
-
-
-NAMES: Mapping[int, str] = _named()
+NAMES: Mapping[int, str] = named(Register, QUEUES, tx_ring, rx_ring, srrctl, Register.IVAR)
 """Offset to name, for a trace."""

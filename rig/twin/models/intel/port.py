@@ -7,29 +7,40 @@ from __future__ import annotations
 
 import abc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from rig.twin.linux.device import Bus
 from rig.twin.models.frames import Buffer
 from rig.twin.models.intel.chip import Chip
 from rig.twin.models.intel.datapath import ADDRESS_VALID, DataPath, Layout
+from rig.twin.models.intel.interrupts import CauseInterrupts
 from rig.twin.models.line import Line
 from rig.twin.models.registers import RegisterFile
 from rig.twin.models.wiring import PortWiring
+
+_GIO_DISABLE = 1 << 2
+"""In CTRL."""
+_STATUS_LAN_SHIFT, _STATUS_GIO = 2, 1 << 19
 
 
 class IntelPort(abc.ABC):
     """A function behind BAR 0; a subclass puts its registers in."""
 
-    def __init__(self, chip: Chip, wiring: PortWiring, number: int, layout: Layout) -> None:
+    interrupts: CauseInterrupts
+    """Made by `_attach`."""
+
+    def __init__(self, chip: Chip, wiring: PortWiring, number: int, layout: Layout, link_cause: int) -> None:
+        """`link_cause`: the interrupt's cause that says that the link changed."""
         self.chip, self._wiring, self._number = chip, wiring, number
+        self._layout, self._link_cause = layout, link_cause
         self._lock = threading.RLock()
         self._bus: Bus | None = None
         self._driver = self._admin = False
         self.registers = RegisterFile()
         self.line = Line(wiring, self)
         self._attach()
-        self.data = DataPath(self.registers, layout, self.line, self._notify(), self._loops)
+        self.registers.on_write[layout.receive[0]] = self._receive_control
+        self.data = DataPath(self.registers, layout, self.line, self.interrupts.queue, self._loops)
         self._reset_registers()
         self.line.start()
 
@@ -40,24 +51,16 @@ class IntelPort(abc.ABC):
         """Put the controller's registers in."""
 
     @abc.abstractmethod
-    def _notify(self) -> Callable[[int, bool], None]:
-        """Who hears of a queue that has something for the driver."""
-
-    @abc.abstractmethod
     def _loops(self) -> bool:
         """Whether frames come back instead of leaving."""
 
     @abc.abstractmethod
-    def _reset_registers(self) -> None:
-        """What a reset by the driver does."""
+    def _defaults(self) -> Mapping[int, int]:
+        """Register to its value after a reset; the others read as 0."""
 
     @abc.abstractmethod
     def _power_on_media(self) -> None:
         """What only power-on does."""
-
-    @abc.abstractmethod
-    def carrier_changed(self) -> None:
-        """The link may be another; called on the line's thread, or by the driver's own doing."""
 
     @abc.abstractmethod
     def rate_bps(self) -> int | None:
@@ -100,6 +103,11 @@ class IntelPort(abc.ABC):
 
     # --- the line's side --------------------------------------------------------------------------------------
 
+    def carrier_changed(self) -> None:
+        """The link may be another; called on the line's thread, or by the driver's own doing."""
+        with self._lock:
+            self.interrupts.cause(self._link_cause)
+
     def room(self) -> int | None:
         return self.data.room()
 
@@ -135,8 +143,27 @@ class IntelPort(abc.ABC):
 
         on_write[read_word] = read
 
-    def _load_address(self, low: int) -> None:
-        """The first address is the NVM's; `low` is the first RAL."""
+    def _reset_registers(self) -> None:
+        """What a reset by the driver does."""
+        self.registers.forget()
+        self.registers.values.update(self._defaults())
+        self.interrupts.reset()
+        self.data.reset()
+        self._load_address()
+
+    def _receive_control(self, value: int) -> None:
+        register, on = self._layout.receive
+        self.registers.values[register] = value
+        self._note_admin(bool(value & on))
+        self.line.wake()
+
+    def _of_function(self, control: int) -> int:
+        """What STATUS says of the function while CTRL is `control`."""
+        return (0 if control & _GIO_DISABLE else _STATUS_GIO) | self._number << _STATUS_LAN_SHIFT
+
+    def _load_address(self) -> None:
+        """The first address is the NVM's."""
+        low = self._layout.addresses[0][0]
         mac = self.chip.mac(self._number)
         address = int.from_bytes(self._wiring.mac if mac is None else mac, "little")
         self.registers.values[low] = address & 0xFFFFFFFF

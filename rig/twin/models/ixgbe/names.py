@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 
-from rig.twin.models.rings import BASE_HIGH, BASE_LOW, CONTROL, HEAD, LENGTH, TAIL
+from rig.twin.models.intel.names import named
 
 
 class Register(IntEnum):
@@ -94,9 +94,7 @@ class Register(IntEnum):
     SW_FW_SYNC = 0x10160
 
 
-CTRL_GIO_DISABLE, CTRL_LINK_RESET, CTRL_RESET = 1 << 2, 1 << 3, 1 << 26
-STATUS_GIO = 1 << 19
-STATUS_LAN_SHIFT = 2
+CTRL_LINK_RESET, CTRL_RESET = 1 << 3, 1 << 26
 DRIVER_LOADED, NO_SNOOP_OFF = 1 << 28, 1 << 16
 CAUSE_LINK, CAUSE_OTHERS = 1 << 20, 0x7FFF0000
 QUEUE_CAUSES = 0xFFFF
@@ -149,17 +147,5 @@ def wide_counters() -> Iterator[tuple[int, int]]:
         yield Register.QBTC_L + 8 * n, Register.QBTC_H + 8 * n
 
 
-def _named() -> dict[int, str]:
-    known = {int(register): register.name for register in Register}
-    for n in range(QUEUES):
-        for word, name in ((BASE_LOW, "BAL"), (BASE_HIGH, "BAH"), (LENGTH, "LEN"), (HEAD, "H"), (TAIL, "T")):
-            known[tx_ring(n) + word] = f"TD{name}({n})"
-            known[rx_ring(n) + word] = f"RD{name}({n})"
-        known[tx_ring(n) + CONTROL], known[rx_ring(n) + CONTROL] = f"TXDCTL({n})", f"RXDCTL({n})"
-        known[srrctl(n)] = f"SRRCTL({n})"
-        known[Register.IVAR + 4 * (n // 2)] = f"IVAR({n // 2})"
-    return known
-
-
-NAMES: Mapping[int, str] = _named()
+NAMES: Mapping[int, str] = named(Register, QUEUES, tx_ring, rx_ring, srrctl, Register.IVAR)
 """Offset to name, for a trace."""

@@ -7,7 +7,7 @@ driver asks).
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from rig.twin import eeprom
 from rig.twin.models.intel.chip import WORD_DONE, Chip
@@ -57,18 +57,11 @@ class IxgbePort(IntelPort):
     """What 82599 and X540 have in common; a subclass adds the media side."""
 
     def __init__(self, chip: Chip, wiring: PortWiring, number: int) -> None:
-        super().__init__(chip, wiring, number, _LAYOUT)
+        super().__init__(chip, wiring, number, _LAYOUT, names.CAUSE_LINK)
 
     @abc.abstractmethod
     def _attach_media(self) -> None:
         """Put the media side's registers in."""
-
-    def carrier_changed(self) -> None:
-        with self._lock:
-            self.interrupts.cause(names.CAUSE_LINK)
-
-    def _notify(self) -> Callable[[int, bool], None]:
-        return self.interrupts.queue
 
     def _loops(self) -> bool:
         return bool(self.registers.get(Register.HLREG0) & names.LOOPBACK)
@@ -78,7 +71,6 @@ class IxgbePort(IntelPort):
         on_read, on_write, values = self.registers.on_read, self.registers.on_write, self.registers.values
         on_write[Register.CTRL] = self._control
         on_write[Register.CTRL_EXT] = self._control_extended
-        on_write[Register.RXCTRL] = self._receive_control
         on_read[Register.STATUS] = self._status
         on_read[Register.LINKS] = on_read[Register.LINKS2] = self._links
         self._attach_chip(Register.EEC, Register.EERD, Register.SWSM, Register.SW_FW_SYNC)
@@ -93,19 +85,14 @@ class IxgbePort(IntelPort):
         on_write[Register.FDIRCTRL] = flow_director
         self._attach_media()
 
-    def _reset_registers(self) -> None:
+    def _defaults(self) -> Mapping[int, int]:
         """The values of section 8 that the driver looks at."""
-        registers = self.registers
-        registers.forget()
-        registers.values.update({
+        return {
             Register.CTRL: 0, Register.RXPBSIZE: _PACKET_BUFFER, Register.FWSM: names.FIRMWARE_VALID,
             Register.SECRXSTAT: _READY, Register.SECTXSTAT: _READY, Register.FDIRCTRL: _ENGINE_READY,
             Register.RDRXCTL: _ENGINE_READY, Register.EEMNGCTL: _MANAGED_DONE << self._number,
             Register.EERD: WORD_DONE, Register.EEWR: WORD_DONE, Register.FACTPS: 0,
-        })  # fmt: skip
-        self.interrupts.reset()
-        self.data.reset()
-        self._load_address(Register.RAL)
+        }  # fmt: skip
 
     def _control(self, value: int) -> None:
         if value & (names.CTRL_RESET | names.CTRL_LINK_RESET):
@@ -118,14 +105,8 @@ class IxgbePort(IntelPort):
         # the driver sets the one bit when it is there, the other when a port is up as well
         self._note_driver(bool(value & (names.NO_SNOOP_OFF | names.DRIVER_LOADED)))
 
-    def _receive_control(self, value: int) -> None:
-        self.registers.values[Register.RXCTRL] = value
-        self._note_admin(bool(value & names.RX_ON))
-        self.line.wake()
-
     def _status(self) -> int:
-        working = 0 if self.registers.get(Register.CTRL) & names.CTRL_GIO_DISABLE else names.STATUS_GIO
-        return working | self._number << names.STATUS_LAN_SHIFT
+        return self._of_function(self.registers.get(Register.CTRL))
 
     def _links(self) -> int:
         rate = self.rate_bps()
