@@ -28,9 +28,9 @@ def damaged(case: Case) -> Iterator[Cause]:
     Seen in the firmware step, by the id of a blank one, or by what a driver complained of that did not take the card.
     """
     found = case.failed("firmware.damaged")
-    if case.failed("pcie.driver"):
-        said = [j for j in case.judged if j.measurement.name == "pcie.nvm_damage"]
-        found = [*found, *said, *(case.failed("pcie.driver") if said else ())]
+    refused, said = case.failed("pcie.driver"), [j for j in case.judged if j.measurement.name == "pcie.nvm_damage"]
+    if refused and said:
+        found = [*found, *said, *refused]
     if _shows_blank(case):
         found = [*found, *case.failed("pcie.id")]
     if found:

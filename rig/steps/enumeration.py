@@ -14,7 +14,7 @@ from rig.expect import Parts
 from rig.model import Findings, Measurement
 from rig.parse import lspci, sysfs
 from rig.parse.dump import Entry
-from rig.parse.kernel_log import Harm, events, failed_bars
+from rig.parse.kernel_log import Event, Harm, events, failed_bars
 from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
 from rig.steps.damage import complaints
@@ -43,6 +43,7 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
     if found is None:
         absent = Measurement("pcie.present", 0, "1", "nothing of this card is in lspci", "lspci-all.txt")
         return Findings((*boot, absent), evidence)
+    told = events(log)
     window = ErrorWindow(host, found, "pcie")
     files = _attributes(host, found)
     verbose = _lspci(host, found, evidence)
@@ -51,9 +52,9 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
         *boot,
         Measurement("pcie.present", 1, "1", evidence="lspci-all.txt"),
         *_identity(found, files),
-        *_damage(found, parts, log),
+        *_damage(found, parts, told),
         *_link(found, files, parts),
-        *_bars(found, files, log),
+        *_bars(found, files, told),
         *_lane_errors(found, verbose),
         *window.close(),
     ]
@@ -106,9 +107,9 @@ def _identity(found: Located, files: Mapping[str, Entry]) -> list[Measurement]:
     ]
 
 
-def _damage(found: Located, parts: Parts, log: str) -> list[Measurement]:
+def _damage(found: Located, parts: Parts, told: Sequence[Event]) -> list[Measurement]:
     """Why a driver would not take the card, where that is its NVM; no row where no driver complained."""
-    damages, lines = complaints(parts.card, found.functions, events(log))
+    damages, lines = complaints(parts.card, found.functions, told)
     return [Measurement("pcie.nvm_damage", "; ".join(damages), "", lines[0], "dmesg.txt")] if lines else []
 
 
@@ -157,14 +158,14 @@ def _missing(name: str, unit: str, now: float | None, able: Sequence[float | Non
     )
 
 
-def _bars(found: Located, files: Mapping[str, Entry], log: str) -> list[Measurement]:
+def _bars(found: Located, files: Mapping[str, Entry], told: Sequence[Event]) -> list[Measurement]:
     """BARs without an address: by the resource file and by the kernel's last word on each."""
     by_file = [
         str(b.index)
         for b in sysfs.bars(text_of(files, f"{DEVICES}/{found.endpoint}/resource") or "")
         if b.index <= 5 and not b.assigned
     ]
-    by_log = [b.resource for b in failed_bars(events(log)) if b.device == found.endpoint and b.harm is Harm.FATAL]
+    by_log = [b.resource for b in failed_bars(told) if b.device == found.endpoint and b.harm is Harm.FATAL]
     note = "; ".join(
         filter(
             None,

@@ -107,8 +107,8 @@ class LeaseFolder:
 
 def made() -> LeaseFolder:
     """A new lease's folder, locked by this process; UsageError where none can be."""
-    token = secrets.token_hex(6)
-    path, making = leases() / token, leases() / f".{token}"
+    path = leases() / secrets.token_hex(6)
+    making = path.with_name(f".{path.name}")
     try:
         making.mkdir(0o700)
         descriptor = os.open(making / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -126,15 +126,15 @@ def note_burn(most_s: float | None) -> None:
     Who comes after a reboot finds no guardian that says so. Without a lease nothing is noted. BenchError: not on disk.
     """
     token = os.environ.get(LEASE)
-    if token is None or not (leases() / token).is_dir():
+    if token is None or not (lease := leases() / token).is_dir():
         return
     try:
         if most_s is None:
-            (leases() / token / _BURN).unlink(missing_ok=True)
+            (lease / _BURN).unlink(missing_ok=True)
         else:
-            write_whole(leases() / token / _BURN, f"{time.time() + most_s:.0f}".encode("ascii"))
+            write_whole(lease / _BURN, f"{time.time() + most_s:.0f}".encode("ascii"))
     except OSError as e:
-        raise BenchError(f"{leases() / token}: that firmware is burned cannot be noted there: {e.strerror}") from e
+        raise BenchError(f"{lease}: that firmware is burned cannot be noted there: {e.strerror}") from e
 
 
 def taken(path: Path) -> LeaseFolder | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig import record
 from rig.bench.place import folder as folders
 from rig.bench.place import local
 from rig.bench.place.bringdown import bring_down
@@ -66,7 +64,7 @@ async def _free(folder: LeaseFolder) -> Freed:
     down = {"off": True, "text": "it had no place any more"}
     if has_it:
         down = await bring_down(folder)
-        _journal(trace, "brought_down", down)
+        local.journal(trace, "brought_down", down)
     said = await _released(folder, trace)
     return Freed(trace.place or "none", trace.owner, bool(down["off"]), said is None, said or str(down["text"]))
 
@@ -94,7 +92,7 @@ async def _released(folder: LeaseFolder, trace: folders.Trace) -> str | None:
         folder.close()
         return str(e)
     if trace.place is not None:
-        _journal(trace, "place_released", {"why": "its job had died"})
+        local.journal(trace, "place_released", {"why": "its job had died"})
     folder.remove()
     return None
 
@@ -120,12 +118,6 @@ async def _release_alone(folder: LeaseFolder) -> None:
 
 
 _TRIES, _PAUSE_S = 30, 4.0
-
-
-def _journal(trace: folders.Trace, event: str, row: dict[str, object]) -> None:
-    if trace.journal is not None and trace.place is not None and Path(trace.journal).is_dir():
-        with contextlib.suppress(BenchError):
-            record.append_place(Path(trace.journal), event, {"place": trace.place, **row})
 
 
 def main(path: Path, descriptor: int) -> int:

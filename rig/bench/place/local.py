@@ -89,10 +89,11 @@ def ended(folder: LeaseFolder, trace: Trace, down: Mapping[str, object]) -> bool
 
 
 def journal(trace: Trace, event: str, row: Mapping[str, object]) -> None:
-    """Append to the dead job's batch, if its folder is still there."""
+    """Append to the dead job's batch, if its folder is still there, what became of its bench file or place."""
     if trace.journal is not None and Path(trace.journal).is_dir():
+        which = {"bench": trace.bench} if trace.bench is not None else {"place": trace.place}
         with contextlib.suppress(BenchError):
-            record.append_place(Path(trace.journal), event, {"bench": trace.bench, **row})
+            record.append_place(Path(trace.journal), event, {**which, **row})
 
 
 def main(path: Path, descriptor: int) -> int:
