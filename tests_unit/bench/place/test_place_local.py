@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,7 +146,7 @@ def test_while_firmware_is_burned_the_bench_is_nobodys_to_bring_down(burn, bench
         if len(looks) == 3:
             burn.close()
 
-    monkeypatch.setattr(off.time, "sleep", look)
+    monkeypatch.setattr(off, "time", SimpleNamespace(sleep=look, monotonic=time.monotonic))
     assert off._is_our_turn(dead, BURNING, own(dead, bench))
     assert (len(looks), dead.read().stage) == (3, DOWN)
     dead.remove()
@@ -154,15 +155,15 @@ def test_while_firmware_is_burned_the_bench_is_nobodys_to_bring_down(burn, bench
 def test_a_burn_whose_guardian_a_reboot_took_is_waited_for_as_long_as_it_may_take(bench, monkeypatch):
     dead, looks = left(bench), []
     monkeypatch.setenv(folder.LEASE, dead.token)
-    monkeypatch.setattr(folder.time, "time", lambda: 1000.0)
+    monkeypatch.setattr(folder, "time", SimpleNamespace(time=lambda: 1000.0))
     folder.note_burn(60.0)
 
     def look(pause_s):
         assert dead.read().stage == GONE
         looks.append(pause_s)
-        monkeypatch.setattr(folder.time, "time", lambda: 1000.0 + 30.0 * len(looks))
+        monkeypatch.setattr(folder, "time", SimpleNamespace(time=lambda: 1000.0 + 30.0 * len(looks)))
 
-    monkeypatch.setattr(off.time, "sleep", look)
+    monkeypatch.setattr(off, "time", SimpleNamespace(sleep=look, monotonic=time.monotonic))
     assert off._is_our_turn(dead, BURNING, own(dead, bench))
     assert (len(looks), dead.read().stage) == (2, DOWN)
     dead.remove()
@@ -175,7 +176,7 @@ def test_a_burn_is_noted_while_it_lasts_and_never_for_longer_than_it_may(bench, 
     assert job.burn_left_s(60.0) == 0.0
     folder.note_burn(60.0)
     assert 50.0 < job.burn_left_s(60.0) <= 60.0
-    monkeypatch.setattr(folder.time, "time", lambda: 0.0)  # the clock lost its battery
+    monkeypatch.setattr(folder, "time", SimpleNamespace(time=lambda: 0.0))  # the clock lost its battery
     assert job.burn_left_s(60.0) == 60.0
     folder.note_burn(None)
     assert job.burn_left_s(60.0) == 0.0
