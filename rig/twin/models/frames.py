@@ -6,7 +6,7 @@ Ref: RFC 1071 (the Internet checksum), RFC 791, RFC 8200, RFC 9293.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,24 +66,26 @@ def with_checksums(frame: bytearray, todo: Offload) -> bytearray:
 
 
 def segments(frame: Buffer, todo: Offload) -> Iterator[bytes]:
-    """Cut a large TCP frame: each piece with its own length, sequence number, flags and checksums.
+    """Cut a large TCP or UDP frame: each piece with its own lengths, sequence number, flags and checksums.
 
     The driver left the pseudo header's sum without the length in the checksum field. Ref: Linux
     ixgbe_main.c (`ixgbe_tso`); X540 datasheet section 7.2.4 (Transmit Segmentation).
     """
     mac, start = todo.mac, todo.mac + todo.ip
     head_bytes = start + todo.l4
-    if len(frame) < head_bytes or todo.l4 < 20 or todo.ip < 20 or not todo.mss:
+    if len(frame) < head_bytes or todo.l4 < (20 if todo.tcp else 8) or todo.ip < 20 or not todo.mss:
         return
     out, body = bytearray(frame[:head_bytes]), memoryview(frame)[head_bytes:]
     v6 = out[mac] >> 4 == 6
-    ident, sequence = _SHORT.unpack_from(out, mac + 4)[0], _LONG.unpack_from(out, start + 4)[0]
-    flags, seed = out[start + _TCP_FLAGS], _SHORT.unpack_from(out, start + 16)[0]
+    ident = _SHORT.unpack_from(out, mac + 4)[0]
+    at_sum = start + (16 if todo.tcp else 6)
+    seed = _SHORT.unpack_from(out, at_sum)[0]
+    number = _number_tcp(out, start, len(body), todo.mss) if todo.tcp else _number_udp(out, start)
     # what stays the same in all of them is summed once
     if not v6:
         out[mac + 2 : mac + 6], out[mac + 10 : mac + 12] = bytes(4), bytes(2)
-    out[start + 4 : start + 8], out[start + _TCP_FLAGS], out[start + 16 : start + 18] = bytes(4), 0, bytes(2)
-    ip_same, tcp_same = ones_sum(out[mac:start]), seed + ones_sum(out[start:])
+    out[at_sum : at_sum + 2] = bytes(2)
+    ip_same, l4_same = ones_sum(out[mac:start]), seed + ones_sum(out[start:])
     sums = _piece_sums(body, todo.mss)
     for n, at in enumerate(range(0, len(body), todo.mss)):
         part = body[at : at + todo.mss]
@@ -94,14 +96,43 @@ def segments(frame: Buffer, todo: Offload) -> Iterator[bytes]:
             name = (ident + n) & 0xFFFF
             _PAIR.pack_into(out, mac + 2, length + todo.ip, name)
             _SHORT.pack_into(out, mac + 10, ~((ip_same + length + todo.ip + name) % 0xFFFF) & 0xFFFF)
+        field = ~((l4_same + number(at, length) + length + sums[n]) % 0xFFFF) & 0xFFFF
+        _SHORT.pack_into(out, at_sum, field if todo.tcp or field else 0xFFFF)
+        yield bytes(out) + part
+
+
+Number = Callable[[int, int], int]
+"""Place in the body and length with the header of a piece to the sum of what its own header then says."""
+
+
+def _number_tcp(out: bytearray, start: int, total: int, mss: int) -> Number:
+    """Sequence number and flags; the head's own are taken out of `out`."""
+    sequence: int = _LONG.unpack_from(out, start + 4)[0]
+    flags = out[start + _TCP_FLAGS]
+    out[start + 4 : start + 8], out[start + _TCP_FLAGS] = bytes(4), 0
+
+    def number(at: int, length: int) -> int:
+        del length
         here = (sequence + at) & 0xFFFFFFFF
-        kept = flags if at + todo.mss >= len(body) else flags & ~_FIN_PSH
-        kept = kept & ~_CWR if n else kept
+        kept = flags if at + mss >= total else flags & ~_FIN_PSH
+        kept = kept & ~_CWR if at else kept
         _LONG.pack_into(out, start + 4, here)
         out[start + _TCP_FLAGS] = kept
-        total = tcp_same + here + kept + length + sums[n]
-        _SHORT.pack_into(out, start + 16, ~(total % 0xFFFF) & 0xFFFF)
-        yield bytes(out) + part
+        return here + kept
+
+    return number
+
+
+def _number_udp(out: bytearray, start: int) -> Number:
+    """The datagram's length. Ref: RFC 768."""
+    out[start + 4 : start + 6] = bytes(2)
+
+    def number(at: int, length: int) -> int:
+        del at
+        _SHORT.pack_into(out, start + 4, length)
+        return length
+
+    return number
 
 
 def _piece_sums(body: memoryview, size: int) -> list[int]:

@@ -76,6 +76,23 @@ def test_ipv6_segments_have_the_right_payload_length() -> None:
     assert all(frames.inspected(f) == frames.Kind(6, 6, None, True) for f in out)
 
 
+@pytest.mark.parametrize("v6", [False, True])
+def test_a_large_datagram_is_cut_into_datagrams_of_their_own(v6: bool) -> None:
+    """As Linux's UDP segmentation offload asks: one header for all, the pseudo header's sum without a length."""
+    addresses = bytes(range(32)) if v6 else SOURCE + TARGET
+    udp = struct.pack(">HHHH", 5201, 40000, 0xBEEF, plain_sum(addresses + struct.pack(">HH", 0, 17)))
+    body, ip = noise(1000 * 2 + 11), 40 if v6 else 20
+    v4_head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 7, 0x4000, 64, 17, 0, SOURCE, TARGET)
+    head = struct.pack(">IHBB", 0x60000000, 0, 17, 64) + addresses if v6 else v4_head
+    whole = ETHERNET + (b"\x86\xdd" if v6 else b"\x08\x00") + head + udp + body
+    out = list(frames.segments(whole, Offload(mac=14, ip=ip, l4=8, mss=1000, tcp=False)))
+    start = 14 + ip
+    assert b"".join(f[start + 8 :] for f in out) == body
+    assert [struct.unpack_from(">HHH", f, start) for f in out] == [(5201, 40000, n) for n in (1008, 1008, 19)]
+    assert {frames.inspected(f) for f in out} == {frames.Kind(6 if v6 else 4, 17, None if v6 else True, True)}
+    assert list(frames.segments(whole, Offload(mac=14, ip=ip, l4=7, mss=1000, tcp=False))) == []
+
+
 def test_lengths_that_cannot_be_send_nothing() -> None:
     frame = tcp_frame(bytes(100))
     for todo in (Offload(14, 20, 32), Offload(14, 20, 0, 1448), Offload(14, 400, 32, 1448), Offload(14, 0, 32, 1448)):
