@@ -46,6 +46,9 @@ def check(path: Path, twin: TwinFile, library: Library, units: Iterable[Unit]) -
     with _told_at(path, tree, ("host", "window_mib")):
         if twin.host.kind == "linux" and twin.host.window_mib == 0:
             raise UsageError("a bridge's window has 1 MiB or more; only a test host of the kind process can have 0")
+    with _told_at(path, tree, ("host", "kernel_format")):
+        if twin.host.kind == "linux" and "kernel_format" in twin.host.model_fields_set:
+            raise UsageError("a test host of the kind linux words its log as its own kernel does")
     with _told_at(path, tree, ("psu2" if twin.psu2 else "psu", "wiring")):
         wiring(twin)
     drawer: dict[str, CardState] = {}

@@ -42,6 +42,7 @@ def test_a_good_file_passes_in_silence(tmp_path):
         ("seed: 1\nfaults:\n  - {plug: mains, kind: wrong_model}\n", 3, "wrong_model"),
         ("seed: 1\nfaults:\n  - {plug: host, kind: panic}\n", 3, "kind linux"),
         ("seed: 1\nhost: {kind: linux, window_mib: 0}\n", 2, "1 MiB or more"),
+        ("seed: 1\nhost: {kind: linux, kernel_format: '5.10'}\n", 2, "as its own kernel does"),
     ],
 )
 def test_what_would_be_refused_later_is_told_now_with_its_line(tmp_path, text, line, says):
