@@ -27,6 +27,10 @@ STEP_OF = {
 }
 """First word of a measurement's name to the step that takes it."""
 
+_ASKS_AFTERWARDS = (Step.ENUMERATION, Step.LINK, Step.THROUGHPUT, Step.POWER_PROFILE)
+"""Steps that ask at their end whether the card still answers."""
+_ANSWERS = {"pcie.answers": Limit(why="a card that falls off the bus cannot be used", low=1)}
+
 _BY_ITS_INTERFACES = ("firmware.route", "firmware.interfaces_missing")
 """Of a card that is to be Ethernet: without a driver on the host they say nothing of the card."""
 
@@ -242,7 +246,8 @@ def pair_name(pair: tuple[str, str]) -> str:
 
 
 def _of_step(step: Step, due: Mapping[str, Expected]) -> dict[str, Expected]:
-    return {name: e for name, e in due.items() if STEP_OF.get(name.split(".")[0]) is step}
+    named = {name: e for name, e in due.items() if STEP_OF.get(name.split(".")[0]) is step}
+    return {**named, **_ANSWERS} if step in _ASKS_AFTERWARDS else named
 
 
 def _why(a: Limit, b: Limit) -> str:

@@ -19,7 +19,8 @@ BENCHES = {"process": "virtual.yaml", "linux": "virtual-linux.yaml"}
 IB, ETH = "LAB0000000IB1", "LAB000000ETH1"
 SMALL = {"size": 0x8000}
 """A small image burns sooner."""
-X540, I82599, CX3, CX3_PRO = "561FLR-T", "560FLR-SFP+", "544FLR-QSFP-649282", "544+FLR-QSFP-764285"
+X540, I82599, I350 = "561FLR-T", "560FLR-SFP+", "366FLR"
+CX3, CX3_PRO = "544FLR-QSFP-649282", "544+FLR-QSFP-764285"
 REV_A, KCORES = "TobleMiner-revA", "KCORES-v1.1"
 
 
@@ -29,6 +30,10 @@ def _open(*pins: str) -> dict[str, Any]:
 
 def _poor(pin: str, ohm: float) -> dict[str, Any]:
     return {"joints": [{"pins": [pin], "state": "resistive", "ohm": ohm}]}
+
+
+def _poor_12v(ohm: float) -> dict[str, Any]:
+    return {"joints": [{"pins": [pin], "state": "resistive", "ohm": ohm} for pin in ("A2", "A3", "B2", "B3")]}
 
 
 def _bridge(*pins: str) -> dict[str, Any]:
@@ -41,6 +46,9 @@ Units = Mapping[str, tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]
 UNITS: Units = {
     "good-x540": (REV_A, X540, {}, {}),
     "good-82599": (KCORES, I82599, {}, {}),
+    "good-i350": (KCORES, I350, {}, {}),
+    "i350-lane2": (KCORES, I350, _open("A27"), {}),
+    "i350-nvm": (KCORES, I350, {}, {"nvram": "checksum"}),
     "lane7-to-host": (REV_A, X540, _open("B45"), {}),
     "lane4-to-card": (KCORES, I82599, _open("A35"), {}),
     "lane2-to-host": (REV_A, X540, _open("B25"), {}),
@@ -58,6 +66,7 @@ UNITS: Units = {
     "slow": (REV_A, X540, _poor("B21", 400.0), {}),
     "short-to-reset": (REV_A, X540, _bridge("A1", "A2"), {}),
     "short-to-ground": (KCORES, X540, _bridge("A3", "A4"), {}),
+    "dips": (REV_A, X540, _poor_12v(7.8), {}),
     "dies": (REV_A, X540, {}, {"dies_after_s": 0.0}),
     "dies-82599": (KCORES, I82599, {}, {"dies_after_s": 0.0}),
     "cable": (REV_A, X540, {}, {"ports_down": [2]}),

@@ -46,7 +46,7 @@ def test_only_planned_steps_and_due_names_are_expected():
     asked = plan(steps=["short_check", "power_profile"], power_profile={"states": ["idle"]})
     expected = expectation(parts(model="561FLR-T"), asked)
     assert set(expected) == {Step.SHORT_CHECK, Step.POWER_PROFILE}
-    assert set(expected[Step.POWER_PROFILE]) == {"power.idle.total_w"}
+    assert set(expected[Step.POWER_PROFILE]) == {"power.idle.total_w", "pcie.answers"}
 
 
 def test_a_soak_is_only_where_a_plan_names_it_and_has_limits_for_what_it_repeats():

@@ -215,3 +215,15 @@ def test_hil_tests_without_a_batch_are_a_wrong_call_and_not_a_green_one():
     result = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ROOT / "tests_hil"])
     assert result.returncode == 4
     assert "need a batch and a bench" in result.stdout + result.stderr
+
+
+def test_a_dip_of_12_v_under_load_is_the_units_fault_whatever_it_broke(command):
+    """All four 12 V joints poor: enough for a card without links, and too little for one with."""
+    joints = [{"pins": [pin], "state": "resistive", "ohm": 7.8} for pin in ("A2", "A3", "B2", "B3")]
+    twin = json.dumps({"seed": 2, "adapters": {"A-1": {"joints": joints}}})
+    result = run(command(units(1), twin, ["first_power", "enumeration", "link", "throughput"]))
+    assert result.returncode == 1, result.stderr
+    (unit,) = json.loads(result.stdout)["units"]
+    assert unit["verdict"] == "FAIL"
+    assert "pcie.answers" in unit["failed"]
+    assert unit["cause"].startswith("card fell off the bus") and "A2" in unit["cause"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from rig.diagnose.case import Case, shown
 from rig.diagnose.seen import received_badly
-from rig.model import Cause
+from rig.model import Cause, Judged
 
 _ENDS = ("endpoint", "root")
 
@@ -25,25 +25,27 @@ def lost_answers(case: Case) -> Iterator[Cause]:
         )
 
 
-_OF_ITS_LINK = ("pcie.link.width", "pcie.link.speed_gtps", "pcie.link.max_width")
-
-
 def is_gone(case: Case) -> bool:
-    """Whether the card was enumerated, and then nothing of its link could be read: its registers read as all ones."""
-    told = {j.measurement.name: j.measurement.value for j in case.judged}
-    return told.get("pcie.present") == 1 and all(name in told and told[name] is None for name in _OF_ITS_LINK)
+    """Whether the card was enumerated, and no longer answered after that or a later step."""
+    return bool(_unanswered(case))
+
+
+def _unanswered(case: Case) -> list[Judged]:
+    """A card that was never seen did not fall off."""
+    there = not case.failed("pcie.present")
+    return [j for j in case.failed("pcie.answers") if j.measurement.value == 0] if there else []
 
 
 def gone(case: Case) -> Iterator[Cause]:
     """A card that fell off the bus: what its ports do then is no matter of cables."""
-    if not is_gone(case):
+    rows = _unanswered(case)
+    if not rows:
         return
-    rows = [j for j in case.judged if j.measurement.name in _OF_ITS_LINK]
     pins = tuple(p.name for p in case.board.adapter.pins.values() if p.function in ("+12V", "PERST#"))
     yield Cause(
         "card fell off the bus",
         pins,
-        tuple(f"{shown(j)}: {j.measurement.note}".rstrip(": ") for j in rows),
+        tuple(f"{shown(j)}: {j.measurement.note}" for j in rows),
         "look at the trace of 12 V when it went, reflow its pins and PERST#; then the card in another adapter: "
         "if it goes there too, it is the card",
     )

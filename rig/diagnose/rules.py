@@ -51,8 +51,7 @@ def diagnose(case: Case, known: Hypotheses | None = None) -> tuple[Cause, ...]:
     `known` are the hypotheses of this unit on this bench, where the caller keeps them.
     """
     if not any(j.verdict in (Verdict.FAIL, Verdict.MARGINAL) for j in case.judged):
-        # of a card that answers nothing, nothing may have been judged: the kernel still tells the rate it could have
-        return tuple(map(_sure, gone(case))) if case.number("pcie.link.max_speed_gtps") is not None else ()
+        return ()
     electrics = electrical(case, known)
     others = tuple(_sure(cause) for rule in RULES for cause in rule(case))
     return (*electrics, *others) or (_unexplained(case),)

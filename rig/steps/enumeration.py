@@ -17,6 +17,7 @@ from rig.parse.dump import Entry
 from rig.parse.kernel_log import Event, Harm, events, failed_bars
 from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
+from rig.steps.answers import answers
 from rig.steps.damage import complaints
 from rig.steps.pci import DEVICES, Located, locate, read_files, text_of
 
@@ -57,6 +58,7 @@ def measure(host: HostPort, parts: Parts, root_port: str | None, plan: Enumerati
         *_bars(found, files, told),
         *_lane_errors(found, verbose),
         *window.close(),
+        answers(host, found),
     ]
     return Findings(tuple(measurements), evidence)
 
@@ -80,7 +82,8 @@ def _kernel(host: HostPort) -> str | None:
 
 def _attributes(host: HostPort, found: Located) -> Mapping[str, Entry]:
     ends = [found.endpoint, *([found.port] if found.port else [])]
-    return read_files(host, [f"{DEVICES}/{a}/{name}" for a in ends for name in _ATTRIBUTES])
+    others = [f"{DEVICES}/{f}/resource" for f in found.functions[1:]]
+    return read_files(host, [f"{DEVICES}/{a}/{name}" for a in ends for name in _ATTRIBUTES] + others)
 
 
 def _lspci(host: HostPort, found: Located, evidence: dict[str, str]) -> dict[str, lspci.Device | None]:
@@ -159,23 +162,26 @@ def _missing(name: str, unit: str, now: float | None, able: Sequence[float | Non
 
 
 def _bars(found: Located, files: Mapping[str, Entry], told: Sequence[Event]) -> list[Measurement]:
-    """BARs without an address: by the resource file and by the kernel's last word on each."""
-    by_file = [
-        str(b.index)
-        for b in sysfs.bars(text_of(files, f"{DEVICES}/{found.endpoint}/resource") or "")
-        if b.index <= 5 and not b.assigned
+    """BARs without an address, of all functions: by the resource file and by the kernel's last word on each."""
+    lost = {function: _lost_bars(function, files, told) for function in found.functions}
+    count = sum(max(map(len, ways.values())) for ways in lost.values())
+    notes = [
+        f"function {f[-1]}: {said}" if f != found.endpoint else said for f, w in lost.items() if (said := _said(w))
     ]
-    by_log = [b.resource for b in failed_bars(told) if b.device == found.endpoint and b.harm is Harm.FATAL]
-    note = "; ".join(
-        filter(
-            None,
-            [
-                f"resource file: {', '.join(by_file)}" if by_file else "",
-                f"kernel: {', '.join(by_log)}" if by_log else "",
-            ],
-        )
-    )
-    return [Measurement("pcie.bars.unassigned", max(len(by_file), len(by_log)), "1", note, "dmesg.txt")]
+    return [Measurement("pcie.bars.unassigned", count, "1", "; ".join(notes), "dmesg.txt")]
+
+
+def _lost_bars(function: str, files: Mapping[str, Entry], told: Sequence[Event]) -> dict[str, list[str]]:
+    """Who says so to the BARs that one function has without an address."""
+    bars = sysfs.bars(text_of(files, f"{DEVICES}/{function}/resource") or "")
+    return {
+        "resource file": [str(b.index) for b in bars if b.index <= 5 and not b.assigned],
+        "kernel": [b.resource for b in failed_bars(told) if b.device == function and b.harm is Harm.FATAL],
+    }
+
+
+def _said(lost: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{who}: {', '.join(bars)}" for who, bars in lost.items() if bars)
 
 
 def _lane_errors(found: Located, verbose: Mapping[str, lspci.Device | None]) -> list[Measurement]:

@@ -16,6 +16,7 @@ from rig.expect import Parts
 from rig.model import Findings, Measurement
 from rig.parse import ethtool
 from rig.ports import HostPort
+from rig.steps.answers import still_answers
 from rig.steps.netdev import NetDev, netdevs
 from rig.steps.pci import Located, locate, read_files, text_of
 
@@ -38,17 +39,19 @@ class CabledPort:
 
 def measure(host: HostPort, parts: Parts, root_port: str | None, addresses: Sequence[str], plan: LinkStep) -> Findings:
     """Every cabled port up, with its address, and what it linked at."""
-    devices = ethernet_devices(host, locate(host, parts.card, root_port))
-    ports = cabled(devices, addresses)
-    bring_up(host, ports)
-    await_carrier(host, ports, plan.carrier_deadline_s)
+    found = locate(host, parts.card, root_port)
+    rows: list[Measurement] = []
     evidence: dict[str, str] = {}
-    rows = [Measurement("link.ports", len(devices), "1", ", ".join(d.name for d in devices))]
-    for port in ports:
-        rows.extend(_port(host, port, evidence))
-    spare = [d.name for d in devices[len(ports) :]]
-    if spare:
-        rows.append(Measurement("link.uncabled", " ".join(spare), "", "this bench has no cable for them"))
+    with still_answers(host, found, rows):
+        devices = ethernet_devices(host, found)
+        ports = cabled(devices, addresses)
+        rows.append(Measurement("link.ports", len(devices), "1", ", ".join(d.name for d in devices)))
+        bring_up(host, ports)
+        await_carrier(host, ports, plan.carrier_deadline_s)
+        for port in ports:
+            rows.extend(_port(host, port, evidence))
+        if spare := [d.name for d in devices[len(ports) :]]:
+            rows.append(Measurement("link.uncabled", " ".join(spare), "", "this bench has no cable for them"))
     return Findings(tuple(rows), evidence)
 
 

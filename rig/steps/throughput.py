@@ -16,6 +16,7 @@ from rig.model import Findings, Measurement
 from rig.parse import iperf3
 from rig.ports import HostPort, PartnerPort
 from rig.steps.aer import ErrorWindow
+from rig.steps.answers import still_answers
 from rig.steps.iperf_server import serving
 from rig.steps.link import CabledPort, bring_up, cabled, ethernet_devices
 from rig.steps.pci import locate
@@ -37,19 +38,20 @@ def measure(
 ) -> Findings:
     """TCP payload rate of each port and direction, one at a time, with error counts around all of it."""
     found = locate(host, parts.card, root_port)
-    ports = cabled(ethernet_devices(host, found), addresses)
     evidence: dict[str, str] = {}
     rows: list[Measurement] = []
-    if found is None or not ports:
-        return Findings(())
-    window = ErrorWindow(host, found, "traffic")
-    payload_bps = expected_payload_bps(parts)
-    with serving(host, port):
-        for one in ports:
-            bring_up(host, [one])
-            for way in WAYS:
-                rows.extend(_one_way(partner, one, way, port, payload_bps, plan, evidence))
-    return Findings((*rows, *window.close()), evidence)
+    with still_answers(host, found, rows):
+        ports = cabled(ethernet_devices(host, found), addresses)
+        if found is not None and ports:
+            window = ErrorWindow(host, found, "traffic")
+            payload_bps = expected_payload_bps(parts)
+            with serving(host, port):
+                for one in ports:
+                    bring_up(host, [one])
+                    for way in WAYS:
+                        rows.extend(_one_way(partner, one, way, port, payload_bps, plan, evidence))
+            rows.extend(window.close())
+    return Findings(tuple(rows), evidence)
 
 
 def _one_way(

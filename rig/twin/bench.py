@@ -167,7 +167,8 @@ class Bench:
         if isinstance(there, Slotted):
             there.follow_power()
         self._link = self._train(there)
-        self._host.train(there.state if isinstance(there, Slotted) else None, self._link)
+        card = there.state if isinstance(there, Slotted) else None
+        self._host.train(card, self._link, placed=self._up_at_s is None)
         running = self._running_card()
         self._gateway = running.chip if running else None
 

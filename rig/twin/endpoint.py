@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,7 +13,7 @@ from rig.config.twin import TwinSlot
 from rig.model import Card, Pin
 from rig.twin import eeprom
 from rig.twin.link import HOST_TO_CARD, Link
-from rig.twin.pci import CORRECTABLE_BITS, ConfigSpace, vpd
+from rig.twin.pci import COMMAND, CORRECTABLE_BITS, MEMORY_SPACE, ConfigSpace, vpd
 from rig.twin.silicon import ABSENT, CardState, of
 from rig.twin.view import Bar, Function, RootPort
 
@@ -77,12 +77,22 @@ class Host:
         """Whether the card's firmware talks PCIe at all."""
         return answers(state) is not None
 
-    def train(self, state: CardState | None, link: Link) -> None:
-        """Take the link as it is now; a card that comes or goes starts from fresh registers."""
+    @property
+    def decodes(self) -> bool:
+        """Whether the card's BARs answer: somebody placed them since its power came, and switched decoding on."""
+        return any(space.read("<H", COMMAND) & MEMORY_SPACE for space in self._spaces)
+
+    def train(self, state: CardState | None, link: Link, *, placed: bool = True) -> None:
+        """Take the link as it is now; a card that comes or goes starts from fresh registers.
+
+        `placed`: the host's firmware gives BARs their places now; it does not for a card that comes later.
+        """
         if link.width == 0 or state is None or answers(state) is None:
             self._state, self._spaces = None, []
         elif state is not self._state:
             self._state, self._spaces = state, _spaces(state)
+            if placed:
+                _place(state, self._spaces)
             self._card_counts = dict.fromkeys(CORRECTABLE_BITS, 0)
         width = link.width if self._spaces else 0
         for space in (self.port, *self._spaces):
@@ -196,7 +206,10 @@ def _root_port(slot: TwinSlot) -> ConfigSpace:
 
 def _spaces(state: CardState) -> list[ConfigSpace]:
     count = function_count(state)
-    spaces = [_space(state, n, count > 1) for n in range(count)]
+    return [_space(state, n, count > 1) for n in range(count)]
+
+
+def _place(state: CardState, spaces: Sequence[ConfigSpace]) -> None:
     low, high = LOW_BASE, HIGH_BASE
     for number, space in ((n, s) for s in spaces for n in _bars(state)):
         bar = _bars(state)[number]
@@ -204,7 +217,6 @@ def _spaces(state: CardState) -> list[ConfigSpace]:
         base = -(-base // bar.size) * bar.size
         space.place(number, bar, base)
         low, high = (low, base + bar.size) if bar.kind == "pref64" else (base + bar.size, high)
-    return spaces
 
 
 def _space(state: CardState, number: int, multifunction: bool) -> ConfigSpace:

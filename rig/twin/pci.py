@@ -13,6 +13,8 @@ from rig.twin.view import Bar
 
 SIZE = 4096
 STATUS, COMMAND, CACHE_LINE, HEADER, CAP_POINTER = 0x06, 0x04, 0x0C, 0x0E, 0x34
+MEMORY_SPACE = 0x2
+"""Of the Command register: the function decodes its memory BARs."""
 CORRECTABLE_BITS: Mapping[str, int] = {
     "RxErr": 0, "BadTLP": 6, "BadDLLP": 7, "Rollover": 8,
     "Timeout": 12, "NonFatalErr": 13, "CorrIntErr": 14, "HeaderOF": 15,

@@ -22,7 +22,7 @@ class World(Hands, LiveSlot):
             there = self._on_bench
             driver = self._nic.driver_of(there.state) if isinstance(there, Slotted) else None
             functions = self._sensed(self._host.functions(driver))
-            state = there.state if isinstance(there, Slotted) and functions else None
+            state = there.state if isinstance(there, Slotted) and self._host.decodes else None
             fresh = HostView(
                 generation=self._shown.generation if self._shown else 0,
                 root_port=self._host.root_port(),

@@ -60,8 +60,9 @@ LINKED = Findings((
     Measurement("link.ports", 2, "1"),
     Measurement("link.port1.carrier", 1, "1"),
     Measurement("link.port1.speed_bps", 10e9, "bit/s"),
+    Measurement("pcie.answers", 1, "1"),
 ))  # fmt: skip
-UNPLUGGED = Findings((*LINKED.measurements[:1], Measurement("link.port1.carrier", 0, "1"), LINKED.measurements[2]))
+UNPLUGGED = Findings((*LINKED.measurements[:1], Measurement("link.port1.carrier", 0, "1"), *LINKED.measurements[2:]))
 
 
 def rows(run):
@@ -89,7 +90,9 @@ def test_every_measurement_of_a_failing_step_is_on_disk_before_the_step_fails(ma
     run = make()
     with pytest.raises(Failed, match=r"link\.port1\.carrier is 0 1"):
         run.take(Step.LINK, lambda: UNPLUGGED)
-    assert verdicts(run, "link") == {"link.ports": "PASS", "link.port1.carrier": "FAIL", "link.port1.speed_bps": "PASS"}
+    assert verdicts(run, "link") == {
+        "link.ports": "PASS", "link.port1.carrier": "FAIL", "link.port1.speed_bps": "PASS", "pcie.answers": "PASS",
+    }  # fmt: skip
 
 
 def test_steps_after_a_failed_one_are_not_run_and_say_which_stopped_them(make):

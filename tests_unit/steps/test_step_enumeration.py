@@ -63,6 +63,7 @@ def test_a_good_card_is_there_with_nothing_missing(slot):
         "pcie.link.lanes_missing": 0,
         "pcie.bars.unassigned": 0,
         "host.boot_s": 12.5,
+        "pcie.answers": 1,
     }
     assert {name: found[name].value for name in wanted} == wanted
     assert "pcie.link.lanes_untested" not in found
@@ -96,6 +97,7 @@ def test_a_device_that_no_longer_answers_has_no_link_rather_than_a_strange_one(s
     found, _ = measure(slot(width=width, speed=speed))
     assert found["pcie.link.width"].value is None
     assert found["pcie.link.lanes_missing"].value is None
+    assert found["pcie.answers"].value == (1 if width == 0 else 0)
 
 
 def test_a_bar_without_an_address_is_counted(slot):
@@ -110,6 +112,21 @@ def test_a_failed_bar_in_the_kernel_log_counts_unless_it_was_placed_later(slot):
     placed = f"[    0.6] pci {CARD}: BAR 2 [mem 0xf6000000-0xf67fffff 64bit pref]: assigned\n"
     assert measure(root, failed)[0]["pcie.bars.unassigned"].value == 1
     assert measure(root, failed + placed)[0]["pcie.bars.unassigned"].value == 0
+
+
+def test_bars_of_every_function_count(slot):
+    root = slot()
+    devices = root / "sys" / "bus" / "pci" / "devices"
+    second = (devices / CARD).resolve().with_name(CARD.replace(".0", ".1"))
+    second.mkdir()
+    for name, text in (("vendor", "0x15b3"), ("device", "0x1003"), ("resource", UNPLACED)):
+        (second / name).write_text(f"{text}\n")
+    (devices / second.name).symlink_to(second)
+    found, _ = measure(root)
+    assert found["pcie.functions"].value == 2
+    assert (found["pcie.bars.unassigned"].value, found["pcie.bars.unassigned"].note) == (
+        1, "function 1: resource file: 0",
+    )  # fmt: skip
 
 
 def test_what_a_driver_says_of_the_nvm_is_told_in_its_own_words(slot):

@@ -196,6 +196,21 @@ def test_traffic_states_carry_their_rate_both_ways_together(bench):
     assert [way for way, _ in bench.partner.runs] == ["from_host", "to_host", "both"]
 
 
+def test_a_card_that_goes_under_traffic_keeps_the_states_before_and_is_the_units_fault(tmp_path):
+    bench = Bench(tmp_path)
+    width = tmp_path / "sys" / "bus" / "pci" / "devices" / "0000:01:00.0" / "current_link_width"
+
+    def gone(*asked):
+        width.write_text("63\n")
+        raise BenchError("iperf3: no route to host")
+
+    bench.partner.transfer = gone
+    found = bench.measure(plan("idle", "both"))
+    assert found["idle.total_w"].value == pytest.approx(6.0)
+    assert "both.total_w" not in found
+    assert found["pcie.answers"].value == 0 and "no route to host" in found["pcie.answers"].note
+
+
 def test_a_power_that_is_not_steady_within_one_run_is_measured_in_the_next(tmp_path):
     bench = Bench(tmp_path, lambda w: 9.0 + min(w.now_s - T0_S, 6.0))
     found = bench.measure(plan("tx", max_settle_s=30.0))

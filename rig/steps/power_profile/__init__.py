@@ -13,9 +13,10 @@ from rig.config.plan import PowerProfile
 from rig.errors import BenchError
 from rig.expect import Parts
 from rig.model import Findings, Measurement
+from rig.steps.answers import still_answers
 from rig.steps.iperf_server import serving
 from rig.steps.link import cabled, ethernet_devices
-from rig.steps.pci import locate
+from rig.steps.pci import Located, locate
 from rig.steps.power_profile.baseline import Baseline, drift_rows
 from rig.steps.power_profile.bench import Note, NotMeasured, Ports
 from rig.steps.power_profile.context import Context
@@ -38,30 +39,35 @@ def measure(bench: Ports, parts: Parts, plan: PowerProfile, note: Note) -> Findi
     rows = _aux(bench, recorder) if aux_first else []
     before = _baseline(bench, plan, recorder, "before")
     bench.to_card()
-    found = _states(bench, parts, plan, recorder)
+    found: list[Finished] = []
+    answered: list[Measurement] = []
+    card = locate(bench.host, parts.card, bench.root_port)
+    with still_answers(bench.host, card, answered):
+        for state in _states(bench, card, plan, recorder):
+            found.append(state)
     if AUX in plan.states and not aux_first:
         rows += _aux(bench, recorder)
     after = _baseline(bench, plan, recorder, "after")
     baseline = Baseline(before, after) if before and after else None
     for state in found:
         rows += state(baseline)
-    return Findings((*rows, *drift_rows(baseline)))
+    return Findings((*rows, *drift_rows(baseline), *answered))
 
 
 Finished = Callable[[Baseline | None], list[Measurement]]
 """A state's rows, once the baseline after it is known."""
 
 
-def _states(bench: Ports, parts: Parts, plan: PowerProfile, recorder: Recorder) -> list[Finished]:
+def _states(bench: Ports, card: Located | None, plan: PowerProfile, recorder: Recorder) -> Iterator[Finished]:
     """Every state in which the host is on."""
-    card = locate(bench.host, parts.card, bench.root_port)
     devices = ethernet_devices(bench.host, card)
     ports = cabled(devices, bench.addresses)
     context = Context(bench, card, devices, ports)
     states = States(bench, devices, ports, plan, recorder)
     asked = [s for s in plan.states if s != AUX]
     with _server(bench, needed=bool(ports) and bool(set(asked) & set(TRAFFIC))):
-        return [_one(bench, states, context, name) for name in asked]
+        for name in asked:
+            yield _one(bench, states, context, name)
 
 
 def _one(bench: Ports, states: States, context: Context, name: State) -> Finished:

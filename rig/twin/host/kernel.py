@@ -182,7 +182,8 @@ class Kernel:
                 self._count(device, self.view.root_port.correctable)
             elif bdf in present:
                 device.config, device.celsius = present[bdf].config, present[bdf].celsius
-                device.firmware = self.view.firmware_version
+                # of a card that was reset under its driver the driver still tells what it read
+                device.firmware = self.view.firmware_version or device.firmware
                 self._count(device, present[bdf].correctable)
             else:
                 device.config = pci.GONE
@@ -208,7 +209,7 @@ class Kernel:
 
     def _registered_ports(self) -> list[NetPort]:
         """Ports the model shows, and those whose function stopped answering: the kernel keeps them, dark."""
-        there = {f.number for f in self.view.functions}
+        there = {f.number for f in self.view.functions if pci.decodes(f.config)}
         kept = [_dark(n.port) for n in self.netdevs.values() if n.port.function not in there]
         return [p for p in (*self.view.ports, *kept) if self._has_driver(p.function)]
 

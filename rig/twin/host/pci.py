@@ -13,6 +13,7 @@ GONE = b"\xff" * 4096
 
 COMMAND, STATUS, CLASS, BAR0, SUBSYSTEM, CAP_POINTER = 0x04, 0x06, 0x08, 0x10, 0x2C, 0x34
 EXPRESS_ID = 0x10
+_MEMORY_SPACE = 0x2
 
 SPEED_NAMES = {
     1: "2.5 GT/s PCIe",
@@ -63,6 +64,11 @@ def vendor(config: bytes) -> int:
 
 def device(config: bytes) -> int:
     return u16(config, 2)
+
+
+def decodes(config: bytes) -> bool:
+    """Memory Space Enable is set: the BARs answer, and so does the device to its driver."""
+    return bool(u16(config, COMMAND) & _MEMORY_SPACE)
 
 
 def class_code(config: bytes) -> int:

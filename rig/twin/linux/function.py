@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from rig.twin.linux.device import BUS_MASTER, COMMAND, Bus, Registers
+from rig.twin.pci import MEMORY_SPACE
 from rig.twin.view import Bar, Function, Gateway, HostView, LiveSlot
 
 STALE_S = 0.002
 """A look at the model costs a millisecond, and `lspci -vvv` reads a thousand registers."""
-_MEMORY_ENABLE = 0x2
 _CAPABILITIES, _PRODUCT_DATA, _MSIX = 0x34, 0x03, 0x11
 _DONE = 0x8000
 _CR_ADDRESS, _CR_DATA = 0x58, 0x5C
@@ -73,7 +73,7 @@ class CardFunction:
         self.vectors = (struct.unpack_from("<H", found.config, at + 2)[0] & 0x7FF) + 1 if at else 0
         self._was_there = True
         # a driver's probe makes 20,000 accesses: whether the function answers is looked up beside, not in each of them
-        self._decodes = bool(found.config[COMMAND] & _MEMORY_ENABLE)
+        self._decodes = bool(found.config[COMMAND] & MEMORY_SPACE)
         self.is_driven = False
         """A driver has it: it may move data by itself."""
 
@@ -157,7 +157,7 @@ class CardFunction:
             self.reset()
         self._was_there = function is not None
         command = function.config[COMMAND] if function else 0
-        self._decodes, self.is_driven = bool(command & _MEMORY_ENABLE), bool(command & BUS_MASTER)
+        self._decodes, self.is_driven = bool(command & MEMORY_SPACE), bool(command & BUS_MASTER)
         return function
 
     def _gateway(self) -> Gateway | None:

@@ -1,0 +1,70 @@
+"""Whether the card still answers: what goes wrong because it fell off the bus is the unit's fault, not the bench's.
+
+Ref: Linux 6.1 drivers/pci/pci-sysfs.c (`current_link_width_show` reads the card's own Link Status). PCI Local Bus 3.0,
+section 6.2.2: after a reset the Command register is 0; a driver that has the device switched memory decoding on in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rig.errors import BenchError
+from rig.model import Measurement
+from rig.parse import setpci, sysfs
+from rig.parse.dump import Kind
+from rig.ports import HostPort
+from rig.steps.pci import DEVICES, Located, read_files
+
+NAME = "pcie.answers"
+_MEMORY_SPACE = 0x2
+
+
+def answers(host: HostPort, card: Located | None) -> Measurement:
+    """1, or 0 with what was read; None where this kernel shows no link of the card."""
+    if card is None:
+        return Measurement(NAME, 0, "1", "nothing of this card is on the PCI bus")
+    width, driver = (f"{DEVICES}/{card.endpoint}/{name}" for name in ("current_link_width", "driver"))
+    found = read_files(host, [width, driver])
+    text = found[width].text
+    if found[width].kind is Kind.MISSING:
+        return Measurement(NAME, None, "1", f"the kernel shows no link of {card.endpoint}")
+    if text is None or sysfs.is_gone(text):
+        read = "cannot be read" if text is None else f"reads as all ones ({text.strip()})"
+        return Measurement(NAME, 0, "1", f"link width of {card.endpoint} {read}")
+    if found[driver].text and _was_reset(host, card.endpoint):
+        why = "its Command register is 0 under its driver: it was reset, by a dip of 12 V or PERST#"
+        return Measurement(NAME, 0, "1", f"{card.endpoint} answers, but {why}")
+    return Measurement(NAME, 1, "1")
+
+
+def _was_reset(host: HostPort, address: str) -> bool:
+    """False too where setpci does not tell."""
+    reply = host.run(f"setpci -s {address} COMMAND")
+    found = setpci.values(reply.text, 1) if reply.code == 0 else None
+    return found is not None and not found[0] & _MEMORY_SPACE
+
+
+@contextmanager
+def still_answers(host: HostPort, card: Located | None, rows: list[Measurement]) -> Iterator[None]:
+    """Adds whether the card answers after the block to `rows`, which then end there.
+
+    A BenchError of the block passes, unless the card is gone: then the row tells it.
+    """
+    try:
+        yield
+    except BenchError as e:
+        found = _after(host, card)
+        if found is None or found.value != 0:
+            raise
+        rows.append(Measurement(NAME, 0, "1", f"{found.note}; what it broke: {e}"))
+    else:
+        rows.append(answers(host, card))
+
+
+def _after(host: HostPort, card: Located | None) -> Measurement | None:
+    """None: the test host does not say."""
+    try:
+        return answers(host, card)
+    except BenchError:
+        return None
