@@ -19,8 +19,8 @@ from rig.bench.load import open_bench
 from rig.bench.place.lease import Terms, leased
 
 bench, journal = map(Path, sys.argv[1:])
-with leased(bench, Terms(60.0), journal, lambda text: print(text, flush=True)) as path:
-    with contextlib.closing(open_bench(path)) as bench:
+with leased(bench, Terms(60.0), journal, lambda text: print(text, flush=True)) as reached:
+    with contextlib.closing(open_bench(reached.bench_path)) as bench:
         bench.strategy.transition("rails")
         bench.strategy._to_powered()
         print("powered", flush=True)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import platform
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rig import record
 from rig.bench.load import Bench, open_bench
 from rig.bench.place.folder import forget_dead
-from rig.bench.place.lease import Lease
-from rig.bench.place.local import watched
-from rig.bench.place.resolved import remote
+from rig.bench.place.lease import Reached, leased
 from rig.bench.plugs import plug_in
 from rig.config.library import project_root
 from rig.errors import BenchError, RigError, UsageError
 from rig.expect import Parts
-from rig.guard.config import MAIN
 from rig.model import Limit, Unit
 from rig.netlist import Board, probe_pairs
-from rig.plugin import firmware, golden, golden_check
+from rig.plugin import firmware, golden, golden_check, started
 from rig.plugin.aftermath import attend
 from rig.plugin.order import Order
 from rig.plugin.past import Past
@@ -36,7 +30,6 @@ from rig.report.pack import pack_power
 from rig.steps.firmware.ports import Ports
 from rig.vault import Burning
 
-_PACKAGES = ("rig", "labgrid", "pyvisa", "pyvisa-py", "iperf3", "pytest", "pandas")
 _ERRORS_IN_A_ROW = 2
 """After that many units without a judgement the bench is out of order and the rest is not tried."""
 
@@ -84,7 +77,7 @@ class Campaign:
         self._measured: list[tuple[Unit, Mapping[str, float]]] = []
         self._bench: Bench | None = None
         self._twin_versions: dict[str, str] = {}
-        self._lease: Lease | None = None
+        self._reach: Reached | None = None
         self.workshop = Workshop(order, firmware.vault(order.bench_path, order.bench), None)
 
     def open(self) -> Bench:
@@ -131,23 +124,23 @@ class Campaign:
 
     def _reached(self) -> Path:
         """The bench file to open: the order's, or that of its place, once it is this batch's."""
-        path = self.order.bench_path
-        if remote(path) is None:
-            if self.order.twin_path is None:  # a twin of its own goes with the job
-                wait_s = self.order.terms.wait_s
-                self._stack.enter_context(watched(path, wait_s, self.folder, lambda text: self.tell("bench", text)))
-            return path
-        self._lease = self._stack.enter_context(
-            Lease(path, self.order.terms, self.folder, lambda text: self.tell("bench", text))
+        order = self.order
+        # a twin of its own goes with the job
+        self._reach = here = self._stack.enter_context(
+            leased(order.bench_path, order.terms, self.folder, self._tell_bench, watch=order.twin_path is None)
         )
-        self.tell("bench", f"place {self._lease.place} is acquired")
-        self.workshop = replace(self.workshop, place=self._lease.place)
-        return self._lease.bench_path
+        if here.place:
+            self.tell("bench", f"place {here.place} is acquired")
+            self.workshop = replace(self.workshop, place=here.place)
+        return here.bench_path
+
+    def _tell_bench(self, text: str) -> None:
+        self.tell("bench", text)
 
     @property
     def lost(self) -> str | None:
         """Why the bench's place is not this batch's any more."""
-        return self._lease.lost if self._lease else None
+        return self._reach.lost if self._reach else None
 
     def _twin_state(self, unfinished: tuple[Burning, ...]) -> Path:
         """Where the twin keeps its cards: as ordered, or where a burn that never ended left them, or anew."""
@@ -159,16 +152,13 @@ class Campaign:
         return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rig-twin-")))
 
     def _attend(self, bench: Bench, unfinished: Burning) -> None:
-        def tell(text: str) -> None:
-            self.tell("bench", text)
-
         def ports() -> Ports:
             return self.workshop.ports(bench, _no_restart, self.tell, lambda *_, **__: None)
 
         job = self.workshop.job(bench, unfinished.unit, unfinished.run)
         # a twin's supply is a new one each time: whoever guards the old one has nothing left to guard
         record = replace(unfinished, guardian=None) if self.order.twin_path else unfinished
-        attend(bench, self.workshop.vault, ports, job, record, tell)
+        attend(bench, self.workshop.vault, ports, job, record, self._tell_bench)
 
     def close(self) -> None:
         """Everything off, the twin gone, the stop record written; raises BenchError when off could not be proven."""
@@ -199,7 +189,7 @@ class Campaign:
             self.board(unit),
             self.order.plan,
             unit,
-            self._run_journal(unit),
+            self._runs.run(self._start_of(unit)),
             self.tell,
             self.workshop,
             self.order.asked,
@@ -286,70 +276,19 @@ class Campaign:
         if len(self._errors_in_a_row) >= _ERRORS_IN_A_ROW and self.error is None:
             self.error = f"the bench is out of order ({_ERRORS_IN_A_ROW} units in a row): {outcome.error}"
 
-    def _run_journal(self, unit: Unit) -> record.RunRecord:
-        order = self.order
-        card = order.library.card(unit.card.model)
-        start = record.Start(
-            order.batch.name,
-            self.batch_id,
-            order.bench.name,
-            order.bench.is_virtual,
-            order.plan.name,
-            unit,
-            {"title": card.title, "typ_w": card.typ_w, "max_w": card.max_w, "power_source": card.power_source},
-            record.attempts_before(self.folder, unit) + 1,
-            versions() | self._twin_versions,
-            self._instruments(),
-            order.hashes(),
-            order.asked,
-        )
-        return self._runs.run(start)
-
-    def _instruments(self) -> dict[str, dict[str, str]]:
-        """Every instrument of the bench; the main one under the name it has in `calibration:`, `supply`."""
-        accuracy = "; ".join(f"{rail}: {words}" for rail, words in self.bench.supply.accuracy().items())
-        found = {}
-        for instrument, identity in self.bench.supply.identities().items():
-            name = "supply" if instrument == MAIN else instrument
-            until = self.order.bench.calibration.get(name)
-            found[name] = {**asdict(identity), "calibrated_until": str(until) if until else "not stated"}
-        found["supply"]["accuracy"] = accuracy
-        return found
+    def _start_of(self, unit: Unit) -> record.Start:
+        attempt = record.attempts_before(self.folder, unit) + 1
+        return started.run_start(self.order, self.batch_id, unit, attempt, self.bench.supply, self._twin_versions)
 
     def _begun(self) -> record.BatchRecord:
         """The batch's start on record, or that it is gone on with, under the id that it has."""
         then = self.order.then
         if then is None:
-            return record.BatchRecord(self.folder, self._start_row())
+            return record.BatchRecord(self.folder, started.batch_row(self.order, self.batch_id))
         self.batch_id = then.start.batch_id
-        left = [self.order.units[n] for n in self.order.todo or ()]
-        row = {"units": [record.unit_row(u) for u in left], "steps": list(self.order.asked), "versions": versions()}
-        return record.BatchRecord(self.folder, row, resumed=True)
-
-    def _start_row(self) -> dict[str, object]:
-        order = self.order
-        return {
-            "batch": order.batch.name,
-            "batch_id": self.batch_id,
-            "plan": order.plan.name,
-            "bench": order.bench.name,
-            "virtual": order.bench.is_virtual,
-            "units": [record.unit_row(u) for u in order.units],
-            "hashes": order.hashes(),
-            **({"benches": [s.name for s in order.benches]} if order.benches else {}),
-            **({"compare": dict(order.compare)} if order.compare else {}),
-        }
+        return record.BatchRecord(self.folder, started.resumed_row(self.order), resumed=True)
 
 
 def _no_restart(while_off: Callable[[], None] | None) -> None:
     del while_off
     raise UsageError("nothing is switched before it is known what came of a burn")
-
-
-def versions() -> dict[str, str]:
-    """Versions of the rig and of what it stands on, on the controller."""
-    found = {"python": sys.version.split()[0], "controller": platform.platform()}
-    for name in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

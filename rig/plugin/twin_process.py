@@ -98,8 +98,8 @@ def plugged(bench_path: Path) -> Iterator[Path]:
     """
     bench = bench_options(bench_path)
     if bench.twin is None:
-        with leased(bench_path) as path:
-            yield path
+        with leased(bench_path) as reached:
+            yield reached.bench_path
         return
     with tempfile.TemporaryDirectory(prefix="rig-twin-") as folder:
         state = Path(folder)

@@ -37,7 +37,7 @@ def test_a_burn_is_attended_on_its_place_by_its_old_record_too(made, bench, monk
     attended = []
     fake = SimpleNamespace(strategy=SimpleNamespace(transition=lambda state: None), close=lambda: None)
     lease = SimpleNamespace(place="bench-a", bench_path=tmp_path / "bench.yaml", lost=None)
-    monkeypatch.setattr(CAMPAIGN, "Lease", lambda *_: contextlib.nullcontext(lease))
+    monkeypatch.setattr(CAMPAIGN, "leased", lambda *_, watch: contextlib.nullcontext(lease))
     monkeypatch.setattr(CAMPAIGN, "open_bench", lambda path, folder: fake)
     monkeypatch.setattr(CAMPAIGN, "attend", lambda *given: attended.append(given[4].unit.card.serial))
     monkeypatch.setattr(Vault, "_records", lambda self: iter(there))

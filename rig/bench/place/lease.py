@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from rig.bench.place import folder as folders
 from rig.bench.place import free, resolved
@@ -23,7 +23,7 @@ from rig.errors import BenchError, UsageError
 from rig.guard import wire
 from rig.guard.outlive import environment
 
-__all__ = ["Lease", "Terms", "leased"]
+__all__ = ["Lease", "Reached", "Terms", "leased"]
 
 Tell = Callable[[str], None]
 WAIT_S = 600.0
@@ -206,14 +206,45 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
+class Reached(Protocol):
+    """A bench while it is this job's."""
+
+    @property
+    def bench_path(self) -> Path:
+        """The file to open."""
+
+    @property
+    def place(self) -> str:
+        """Its name; empty: it is none of a coordinator's."""
+
+    @property
+    def lost(self) -> str | None:
+        """Why it is this job's no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A bench file of this machine, which nobody can take away."""
+
+    bench_path: Path
+    place: str = ""
+    lost: str | None = None
+
+
 @contextlib.contextmanager
 def leased(
-    path: Path, terms: Terms | None = None, journal: Path | None = None, tell: Tell = lambda text: None
-) -> Iterator[Path]:
-    """The bench file to open: `path` itself, watched, or of a place a copy with its resources, leased meanwhile."""
-    if resolved.remote(path) is None:
-        with watched(path, WAIT_S if terms is None else terms.wait_s, journal, tell):
-            yield path
+    path: Path,
+    terms: Terms | None = None,
+    journal: Path | None = None,
+    tell: Tell = lambda text: None,
+    *,
+    watch: bool = True,
+) -> Iterator[Reached]:
+    """The bench of the file at `path`: its own, watched where `watch` says so, or its place's, leased meanwhile."""
+    if resolved.remote(path) is not None:
+        with Lease(path, terms, journal, tell) as lease:
+            yield lease
         return
-    with Lease(path, terms, journal, tell) as lease:
-        yield lease.bench_path
+    wait_s = WAIT_S if terms is None else terms.wait_s
+    with watched(path, wait_s, journal, tell) if watch else contextlib.nullcontext():
+        yield _Own(path)
