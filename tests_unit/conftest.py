@@ -13,10 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.path.name.startswith("test_virtual_"))
-    for item in items:
-        if item.get_closest_marker("long") and not config.getoption("--long"):
+    long = [item for item in items if item.get_closest_marker("long")]
+    if not config.getoption("--long"):
+        for item in long:
             item.add_marker(pytest.mark.skip(reason="takes minutes: --long"))
+        long = []
+    first = {item.path for item in long}
+    items.sort(key=lambda item: (item.path not in first, not item.path.name.startswith("test_virtual_")))
 
 
 @pytest.fixture(scope="session", autouse=True)
