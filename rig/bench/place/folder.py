@@ -161,16 +161,26 @@ def dead() -> Iterator[LeaseFolder]:
             yield found
 
 
-def others(mine: LeaseFolder, bench: str) -> Iterator[Trace]:
-    """Traces on the same bench file that are another's, whose job or keeper lives."""
+def beside(mine: LeaseFolder, bench: str) -> Iterator[tuple[Path, Trace]]:
+    """Folders and traces on the same bench file that are another's, whoever of them lives."""
     for path in _all():
         trace = _trace(path)
-        if path == mine.path or trace is None or trace.bench != bench:
-            continue
+        if path != mine.path and trace is not None and trace.bench == bench:
+            yield path, trace
+
+
+def others(mine: LeaseFolder, bench: str) -> Iterator[Trace]:
+    """Traces on the same bench file that are another's, whose job or keeper lives."""
+    for path, trace in beside(mine, bench):
         if (found := taken(path)) is not None:
             found.close()
         else:
             yield trace
+
+
+def is_burning(lease: Path) -> bool:
+    """Whether the lease in that folder notes a burn."""
+    return (lease / _BURN).exists()
 
 
 def forget_dead(bench: Path) -> None:

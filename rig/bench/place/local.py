@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import psutil
+
 import rig
 from rig import record
 from rig.bench.place import folder as folders
@@ -67,7 +69,7 @@ def _ended(watch: subprocess.Popen[bytes]) -> None:
 
 def _await_bring_down(folder: LeaseFolder, bench: Path, wait_s: float, tell: Callable[[str], None]) -> None:
     start_s, is_told = time.monotonic(), False
-    while any(trace.stage == folders.DOWN for trace in folders.others(folder, str(bench))):
+    while _is_brought_down(folder, bench) or _is_still_guarded(folder, bench):
         waited_s = time.monotonic() - start_s
         if waited_s > wait_s:
             seen = "the bench of a job that was killed is still being brought down"
@@ -76,6 +78,19 @@ def _await_bring_down(folder: LeaseFolder, bench: Path, wait_s: float, tell: Cal
             tell("the job before was killed: waiting until its bench is brought down")
         is_told = True
         time.sleep(_LOOK_S)
+
+
+def _is_brought_down(folder: LeaseFolder, bench: Path) -> bool:
+    return any(trace.stage == folders.DOWN for trace in folders.others(folder, str(bench)))
+
+
+def _is_still_guarded(folder: LeaseFolder, bench: Path) -> bool:
+    """Whether a dead job's guardian is at the supply, about to switch off: some supplies have one session alone.
+
+    One that guards a burn stays, and this job looks after the burn.
+    """
+    dead = [path for path, t in folders.beside(folder, str(bench)) if not psutil.pid_exists(t.pid)]
+    return any(not folders.is_burning(path) and list(off.guardians(path.name)) for path in dead)
 
 
 def ended(folder: LeaseFolder, trace: Trace, down: Mapping[str, object]) -> bool:

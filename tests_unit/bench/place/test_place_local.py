@@ -1,6 +1,8 @@
 """A bench file of this machine: what a job leaves beside it and on disk, and who goes first where two come."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -92,6 +94,27 @@ def test_a_job_waits_for_a_bench_that_is_brought_down_and_for_no_other(bench):
     with watched(bench, 0.0, said):
         assert said == []
     keeper.remove()
+
+
+def test_a_job_waits_for_a_dead_jobs_guardian_unless_that_guards_a_burn(bench, monkeypatch):
+    job = subprocess.Popen([sys.executable, "-c", ""])
+    dead, lives = left(bench), left(bench)
+    dead.write(replace(dead.read(), pid=job.pid))
+    job.wait()
+    looks, said = [], []
+
+    def guardians(token):
+        looks.append(token)
+        return iter([token] if len(looks) < 3 else [])
+
+    monkeypatch.setattr(off, "guardians", guardians)
+    with watched(bench, 5.0, said):
+        assert looks == [dead.token] * 3
+    assert said == ["the job before was killed: waiting until its bench is brought down"]
+    (dead.path / "burn").write_text("9")
+    with watched(bench):
+        assert len(looks) == 3
+    dead.remove(), lives.remove()
 
 
 def test_what_a_dead_job_left_of_a_bench_that_is_off_is_forgotten(bench, leases):
