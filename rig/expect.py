@@ -29,7 +29,7 @@ STEP_OF = {
 
 _ASKS_AFTERWARDS = (Step.ENUMERATION, Step.LINK, Step.THROUGHPUT, Step.POWER_PROFILE)
 """Steps that ask at their end whether the card still answers."""
-_ANSWERS = {"pcie.answers": Limit(why="a card that falls off the bus cannot be used", low=1)}
+_ANSWERS = {"pcie.answers": Limit(why="a card that falls off the bus cannot be used", one_of=("yes",))}
 
 _BY_ITS_INTERFACES = ("firmware.route", "firmware.interfaces_missing")
 """Of a card that is to be Ethernet: without a driver on the host they say nothing of the card."""

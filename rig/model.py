@@ -89,6 +89,13 @@ class Measurement:
     at_least: bool = False
     """The value is all that the instrument can tell: the truth is this or more."""
 
+    def said(self, digits: int) -> str:
+        """Value and unit for a person, a float to so many digits; a count has no unit."""
+        if self.value is None:
+            return "not measured"
+        value = f"{self.value:.{digits}g}" if isinstance(self.value, float) else str(self.value)
+        return value if self.unit in ("", "1") else f"{value} {self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

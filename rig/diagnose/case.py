@@ -41,6 +41,4 @@ class Case:
 
 def shown(j: Judged) -> str:
     """One line of evidence: name, value, unit."""
-    m = j.measurement
-    value = f"{m.value:.4g}" if isinstance(m.value, float) else str(m.value)
-    return f"{m.name} = {value} {m.unit}".rstrip()
+    return f"{j.measurement.name} = {j.measurement.said(4)}"

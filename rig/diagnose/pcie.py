@@ -33,17 +33,17 @@ def is_gone(case: Case) -> bool:
 def _unanswered(case: Case) -> list[Judged]:
     """A card that was never seen did not fall off."""
     there = not case.failed("pcie.present")
-    return [j for j in case.failed("pcie.answers") if j.measurement.value == 0] if there else []
+    return case.failed("pcie.answers") if there else []
 
 
 def gone(case: Case) -> Iterator[Cause]:
-    """A card that fell off the bus: what its ports do then is no matter of cables."""
+    """A card that fell off the bus, or that was reset: what its ports do then is no matter of cables."""
     rows = _unanswered(case)
     if not rows:
         return
     pins = tuple(p.name for p in case.board.adapter.pins.values() if p.function in ("+12V", "PERST#"))
     yield Cause(
-        "card fell off the bus",
+        "card was reset while its driver ran" if rows[-1].measurement.value == "reset" else "card fell off the bus",
         pins,
         tuple(f"{shown(j)}: {j.measurement.note}" for j in rows),
         "look at the trace of 12 V when it went, reflow its pins and PERST#; then the card in another adapter: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.model import Judged
+from rig.model import Judged, Limit
 
 
 def is_no_short(j: Judged) -> bool:
@@ -13,15 +13,15 @@ def is_no_short(j: Judged) -> bool:
 
 def sentence(j: Judged) -> str:
     """One judgement for a person: name, value, bounds, why."""
-    m, limit = j.measurement, j.limit
-    value = (
-        "not measured"
-        if m.value is None
-        else f"{m.value:.5g} {m.unit}"
-        if isinstance(m.value, float)
-        else f"{m.value} {m.unit}"
-    )
-    bounds = ""
-    if limit is not None:
-        bounds = f" in {list(limit.one_of)}" if limit.one_of else f" within [{limit.low}, {limit.high}]"
-    return f"{m.name} is {value.rstrip()}, wanted{bounds or ' (no limit)'}: {j.why}"
+    wanted = f", wanted {_wanted(j.limit)}" if j.limit else ""
+    return f"{j.measurement.name} is {j.measurement.said(5)}{wanted}: {j.why}"
+
+
+def _wanted(limit: Limit) -> str:
+    if limit.one_of:
+        return limit.one_of[0] if len(limit.one_of) == 1 else f"one of {', '.join(limit.one_of)}"
+    if limit.low is not None and limit.high is not None:
+        return f"{limit.low:g} to {limit.high:g}"
+    if limit.low is not None:
+        return f"at least {limit.low:g}"
+    return "any value" if limit.high is None else f"at most {limit.high:g}"

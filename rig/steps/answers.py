@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from rig.errors import BenchError
 from rig.model import Measurement
@@ -17,25 +18,25 @@ from rig.ports import HostPort
 from rig.steps.pci import DEVICES, Located, read_files
 
 NAME = "pcie.answers"
+YES, NO, RESET = "yes", "no", "reset"
 _MEMORY_SPACE = 0x2
 
 
 def answers(host: HostPort, card: Located | None) -> Measurement:
-    """1, or 0 with what was read; None where this kernel shows no link of the card."""
+    """`yes`, `no`, or `reset` (it answers, but not as its driver left it); None: this kernel shows no link of it."""
     if card is None:
-        return Measurement(NAME, 0, "1", "nothing of this card is on the PCI bus")
+        return Measurement(NAME, NO, "", "nothing of this card is on the PCI bus")
     width, driver = (f"{DEVICES}/{card.endpoint}/{name}" for name in ("current_link_width", "driver"))
     found = read_files(host, [width, driver])
     text = found[width].text
     if found[width].kind is Kind.MISSING:
-        return Measurement(NAME, None, "1", f"the kernel shows no link of {card.endpoint}")
+        return Measurement(NAME, None, "", f"the kernel shows no link of {card.endpoint}")
     if text is None or sysfs.is_gone(text):
         read = "cannot be read" if text is None else f"reads as all ones ({text.strip()})"
-        return Measurement(NAME, 0, "1", f"link width of {card.endpoint} {read}")
+        return Measurement(NAME, NO, "", f"link width of {card.endpoint} {read}")
     if found[driver].text and _was_reset(host, card.endpoint):
-        why = "its Command register is 0 under its driver: it was reset, by a dip of 12 V or PERST#"
-        return Measurement(NAME, 0, "1", f"{card.endpoint} answers, but {why}")
-    return Measurement(NAME, 1, "1")
+        return Measurement(NAME, RESET, "", f"the Command register of {card.endpoint} is 0 under its driver")
+    return Measurement(NAME, YES, "")
 
 
 def _was_reset(host: HostPort, address: str) -> bool:
@@ -55,9 +56,9 @@ def still_answers(host: HostPort, card: Located | None, rows: list[Measurement])
         yield
     except BenchError as e:
         found = _after(host, card)
-        if found is None or found.value != 0:
+        if found is None or found.value not in (NO, RESET):
             raise
-        rows.append(Measurement(NAME, 0, "1", f"{found.note}; what it broke: {e}"))
+        rows.append(replace(found, note=f"{found.note}; what it broke: {e}"))
     else:
         rows.append(answers(host, card))
 

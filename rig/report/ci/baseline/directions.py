@@ -50,7 +50,6 @@ TABLE = (
     Direction("pcie.link.*", LOWER, "lanes or speed lost", exact=True),
     Direction("pcie.bars.unassigned", HIGHER, "memory the host could not give", exact=True),
     Direction("pcie.present", LOWER, "a card that is not seen", exact=True),
-    Direction("pcie.answers", LOWER, "a card that fell off the bus", exact=True),
     Direction("pcie.functions", UNKNOWN, "a firmware may offer more or fewer on purpose", exact=True),
     Direction("firmware.interfaces_missing", HIGHER, "a network interface lost", exact=True),
     Direction("firmware.interfaces", LOWER, "a network interface lost", exact=True),
