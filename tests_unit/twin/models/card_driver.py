@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -240,7 +241,9 @@ class CardBench(Generic[_Port, _Driver]):
         cables: Sequence[Cable],
     ) -> None:
         self.nvm, self.cables, self.bus = nvm, cables, FakeBus()
+        before = set(threading.enumerate())
         self.ports = model([c.wiring(nvm) for c in cables])
+        self.threads = [t for t in threading.enumerate() if t not in before and t.name == "card port"]
         self.drivers = [driver(port, self.bus) for port in self.ports]
 
     def close(self) -> None:
