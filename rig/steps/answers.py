@@ -19,7 +19,7 @@ from rig.steps.pci import DEVICES, Located, read_files
 
 NAME = "pcie.answers"
 YES, NO, RESET = "yes", "no", "reset"
-_MEMORY_SPACE = 0x2
+_MEMORY_SPACE, _ALL_ONES = 0x2, 0xFFFF
 
 
 def answers(host: HostPort, card: Located | None) -> Measurement:
@@ -34,16 +34,19 @@ def answers(host: HostPort, card: Located | None) -> Measurement:
     if text is None or sysfs.is_gone(text):
         read = "cannot be read" if text is None else f"reads as all ones ({text.strip()})"
         return Measurement(NAME, NO, "", f"link width of {card.endpoint} {read}")
-    if found[driver].text and _was_reset(host, card.endpoint):
-        return Measurement(NAME, RESET, "", f"the Command register of {card.endpoint} is 0 under its driver")
+    command = _command(host, card.endpoint)
+    if command == _ALL_ONES:
+        return Measurement(NAME, NO, "", f"the Command register of {card.endpoint} reads as all ones")
+    if found[driver].text and command is not None and not command & _MEMORY_SPACE:
+        return Measurement(NAME, RESET, "", f"the Command register of {card.endpoint} is {command:#x} under its driver")
     return Measurement(NAME, YES, "")
 
 
-def _was_reset(host: HostPort, address: str) -> bool:
-    """False too where setpci does not tell."""
+def _command(host: HostPort, address: str) -> int | None:
+    """The Command register; None where setpci does not tell."""
     reply = host.run(f"setpci -s {address} COMMAND")
     found = setpci.values(reply.text, 1) if reply.code == 0 else None
-    return found is not None and not found[0] & _MEMORY_SPACE
+    return found[0] if found else None
 
 
 @contextmanager

@@ -150,6 +150,10 @@ class Bench:
         there = self._on_bench
         return there.state if isinstance(there, Slotted) and self._link.width else None
 
+    def _reached_card(self) -> CardState | None:
+        """The running card as far as its driver reaches it; after a reset under the driver nobody does."""
+        return self._running_card() if self._host.decodes else None
+
     def _changed(self) -> None:
         self._stepper.disturb()
         self._machine.disturb()
@@ -213,7 +217,7 @@ class Bench:
     def _activity(self, state: CardState) -> Activity:
         running, clock = bool(self._link.width), self._machine.state != "off"
         part = pcie_part(self._link, *link_of(state.card))
-        return self._nic.activity(state if running else None, clock=clock, running=running, pcie_part=part)
+        return self._nic.activity(self._reached_card(), clock=clock, running=running, pcie_part=part)
 
 
 def _temporary(owner: object) -> Path:

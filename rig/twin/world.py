@@ -22,7 +22,7 @@ class World(Hands, LiveSlot):
             there = self._on_bench
             driver = self._nic.driver_of(there.state) if isinstance(there, Slotted) else None
             functions = self._sensed(self._host.functions(driver))
-            state = there.state if isinstance(there, Slotted) and self._host.decodes else None
+            state = self._reached_card()
             fresh = HostView(
                 generation=self._shown.generation if self._shown else 0,
                 root_port=self._host.root_port(),
@@ -117,7 +117,7 @@ class World(Hands, LiveSlot):
     def ceiling_bps(self, netdev: str) -> float:
         with self._lock:
             self._advance()
-            return self._nic.ceiling_bps(self._running_card(), netdev, self._link)
+            return self._nic.ceiling_bps(self._reached_card(), netdev, self._link)
 
     def traffic(self, netdev: str, to_host: bool, busy: bool) -> None:
         with self._lock:

@@ -96,7 +96,8 @@ def test_a_card_that_is_no_longer_on_the_bus_does_not_answer(tree):
 
 
 @pytest.mark.parametrize(
-    ("command", "value"), [("0000", "reset"), ("0004", "reset"), ("0002", "yes"), ("0546", "yes"), (None, "yes")]
+    ("command", "value"),
+    [("0000", "reset"), ("0004", "reset"), ("0002", "yes"), ("0546", "yes"), ("ffff", "no"), (None, "yes")],
 )
 def test_a_command_register_that_a_reset_cleared_under_a_driver_is_no_answer(tree, command, value):
     assert answers(host(tree, command), HERE).value == value
