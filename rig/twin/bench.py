@@ -172,7 +172,7 @@ class Bench:
             there.follow_power()
         self._link = self._train(there)
         card = there.state if isinstance(there, Slotted) else None
-        self._host.train(card, self._link, placed=self._up_at_s is None)
+        self._host.train(card, self._link, placed=self._machine.state != "up")
         running = self._running_card()
         self._gateway = running.chip if running else None
 
