@@ -36,7 +36,7 @@ UNDRIVEN = ("x-*", "cx3-*")
 BY_DRIVER = (
     "verdict", "causes", "pcie.driver", "link", "throughput", "firmware.damaged", "firmware.interfaces",
     "firmware.interfaces_missing", "firmware.route", "firmware.version", "firmware.bar_failed",
-    "firmware.vf_bar_failed", "firmware.kernel_symptoms", "firmware.sriov.*_vfs",
+    "firmware.vf_bar_failed", "firmware.kernel_symptoms", "firmware.sriov.*_vfs", "pcie.answers (*)",
 )  # fmt: skip
 DIFFER = {
     "*: pcie.lane_errors.root": QEMU_PORT,
@@ -66,7 +66,7 @@ def told(run):
     """Of a run's folder: its verdict, causes, steps, and of each row its verdict, reason and value."""
     stop = json.loads((run / "stop.json").read_text())
     lines = (run / "judged.jsonl").read_text().splitlines()
-    rows = {row["name"]: row for row in map(json.loads, lines)}
+    rows = {key_of(row): row for row in map(json.loads, lines)}
     seen = {"verdict": (stop["status"], stop["verdict"])}
     seen["causes"] = [(c["title"], tuple(c["pins"])) for c in stop["causes"]]
     for name, row in rows.items():
@@ -77,6 +77,12 @@ def told(run):
             value = () if is_one_of(name, MEASURED) else (row["value"],)
             seen[name] = (row["verdict"], kind_of(row["why"]), *value)
     return seen
+
+
+def key_of(row):
+    """Its name; what is asked again in a later step is a row of that step."""
+    again = row["name"].startswith("pcie.") and row["step"] != "enumeration"
+    return f"{row['name']} ({row['step']})" if again else row["name"]
 
 
 def kind_of(reason):
