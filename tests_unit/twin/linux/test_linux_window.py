@@ -108,7 +108,8 @@ def test_the_rig_reads_both_hosts_alike_and_names_the_same_cause(without_room):
     for mine, theirs in zip(process.same(), linux.same(), strict=True):
         assert mine == theirs
     assert linux.failed == [(a, "BAR 0", 2 * MIB, kernel_log.Harm.FATAL) for a in (FIRST, SECOND)]
-    assert linux.judged["pcie.bars.unassigned"] == (1, "kernel: BAR 0", Verdict.FAIL)
+    both = "kernel: BAR 0; function 1: kernel: BAR 0"
+    assert linux.judged["pcie.bars.unassigned"] == (2, both, Verdict.FAIL)
     assert [c.title for c in linux.causes] == ["BAR too large"]
     assert linux.interfaces == []
 
