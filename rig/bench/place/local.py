@@ -89,8 +89,16 @@ def _is_still_guarded(folder: LeaseFolder, bench: Path) -> bool:
 
     One that guards a burn stays, and this job looks after the burn.
     """
-    dead = [path for path, t in folders.beside(folder, str(bench)) if not psutil.pid_exists(t.pid)]
+    dead = [path for path, trace in folders.beside(folder, str(bench)) if not _runs(trace.pid)]
     return any(not folders.is_burning(path) and list(off.guardians(path.name)) for path in dead)
+
+
+def _runs(pid: int) -> bool:
+    """False too of a process that is dead and nobody has asked for yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def ended(folder: LeaseFolder, trace: Trace, down: Mapping[str, object]) -> bool:
