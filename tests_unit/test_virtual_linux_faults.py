@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -140,7 +141,8 @@ def test_a_console_that_brings_garbage_is_the_benchs_fault(tmp_path):
 
 def test_a_burn_that_the_mains_interrupts_leaves_the_flash_that_the_next_run_makes_good(tmp_path):
     bench = LinuxFirmwareBench(tmp_path)
-    bench.twin("cards: " + json.dumps({"C": {"firmware": "ib", "image": {"size": SMALL}}}))
+    # a flash slow enough for every tenth of the burn to be told
+    bench.twin("cards: " + json.dumps({"C": {"firmware": "ib", "image": {"size": SMALL}, "flash": {"page_s": 0.02}}}))
     content = image.build("eth", size=SMALL, version=(2, 42, 5010))
     arguments = bench.batch(["C"], change(bench, content) + "\ntask: flash", steps="enumeration, firmware")
     with contextlib.closing(TwinProcess(bench.folder / "twin.yaml", bench.state)) as twin:
@@ -168,7 +170,7 @@ def cut_in_burn(bench, arguments, mains):
         process = subprocess.Popen(arguments, stdout=err, stderr=err, stdin=subprocess.DEVNULL)
     await_text(bench.folder / "stderr.log", "Burning FS2 FW image", process)
     before = bench.flash_of("C")
-    await_text(bench.folder / "stderr.log", "signatures 5", process)
+    await_text(bench.folder / "stderr.log", r"signatures [2-7]\d %", process)
     answer = requests.get(f"{mains}/rpc/Switch.Set?id=0&on=false", timeout=20)
     assert answer.json() == {"was_on": True}
     process.kill()
@@ -178,6 +180,6 @@ def cut_in_burn(bench, arguments, mains):
 
 def await_text(path, text, process, deadline_s=240):
     end = time.monotonic() + deadline_s
-    while text not in (seen := path.read_text()):
+    while not re.search(text, seen := path.read_text()):
         assert process.poll() is None and time.monotonic() < end, seen
         time.sleep(0.05)
