@@ -19,7 +19,7 @@ from rig.model import Reply
 from rig.ports import HostPort
 
 LINE_BYTES = 3000
-RESYNC_S = 8.0
+RESYNC_S = 4.0
 INTERRUPT, QUIT = b"\x03", b"\x1c"
 REMEDY = "the host may hang: look at console.log, and switch it off and on"
 
