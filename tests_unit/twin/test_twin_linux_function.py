@@ -134,16 +134,16 @@ def test_a_look_that_a_write_overtook_is_not_kept():
 
 def test_errors_are_handed_over_once_each_with_kinds_side_by_side():
     feed = ErrorFeed()
-    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 1}).lines() == ["aer 1 0 0 0 41", "aer 1 0 0 0 1"]
-    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 1}).lines() == []
-    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 2}).lines() == ["aer 1 0 0 0 40"]
+    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 1}).line() == "aer 1 0 0 0 41 1"
+    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 1}).line() == ""
+    assert feed.due(CARD, {"RxErr": 2, "BadTLP": 2}).line() == "aer 1 0 0 0 40"
 
 
 def test_counters_that_started_anew_count_from_nothing():
     feed = ErrorFeed()
     feed.due(CARD, {"Timeout": 7})
-    assert feed.due(CARD, {"Timeout": 1}).lines() == ["aer 1 0 0 0 1000"]
-    assert feed.due(CARD, None).lines() == []
+    assert feed.due(CARD, {"Timeout": 1}).line() == "aer 1 0 0 0 1000"
+    assert feed.due(CARD, None).line() == ""
 
 
 def test_no_look_hands_over_more_than_a_kernel_takes():

@@ -25,10 +25,11 @@ class Errors:
     where: tuple[int, int, int]
     raised: tuple[int, ...]
 
-    def lines(self) -> list[str]:
-        """What the hand is told."""
+    def line(self) -> str:
+        """What the hand is told; nothing where there is none."""
         bus, device, function = self.where
-        return [f"aer {bus:x} {device:x} {function:x} 0 {bits:x}" for bits in self.raised]
+        masks = " ".join(f"{bits:x}" for bits in self.raised)
+        return f"aer {bus:x} {device:x} {function:x} 0 {masks}" if masks else ""
 
 
 class ErrorFeed:

@@ -224,7 +224,7 @@ class _PowerOn:
             return
         seen = [(ROOT_PORT, view.root_port.correctable), *((CARD, f.correctable) for f in view.functions[:1])]
         for where, errors in seen:
-            for line in self._feed.due(where, errors).lines():
+            if line := self._feed.due(where, errors).line():
                 await self._say(line)
 
     async def _misbehave(self, up_s: float) -> None:

@@ -80,9 +80,9 @@ def test_the_nics_drivers_can_be_loaded(guest: Guest) -> None:
 
 
 def test_the_hand_tells_what_goes_wrong(guest: Guest) -> None:
-    assert "dd: error writing '/dev/aer_inject': No such device" in guest.tell_hand("aer 0 1f 7 0 1")
-    assert guest.tell_hand("aer 0 0 0 zz 40") == "error five hex numbers expected"
-    assert guest.tell_hand("aer 0 0 0 40") == "error five hex numbers expected"
+    assert guest.tell_hand("aer 0 1f 7 0 1") == "error the kernel takes no error of 0:1f.7"
+    assert guest.tell_hand("aer 0 0 0 zz 40") == "error five hex numbers or more expected"
+    assert guest.tell_hand("aer 0 0 0 40") == "error five hex numbers or more expected"
     assert guest.tell_hand("sing") == "error unknown command"
     assert guest.tell_hand("coldplug") == "ok"
 
@@ -91,6 +91,13 @@ def test_the_hand_raises_an_error_that_the_kernel_counts(guest: Guest) -> None:
     assert guest.tell_hand("aer 0 3 0 0 40") == "ok"
     assert "[ 6] BadTLP" in guest.run("sleep 0.2; dmesg | tail")
     assert "BadTLP 1\n" in guest.run("cat /sys/bus/pci/devices/0000:00:03.0/aer_dev_correctable")
+
+
+def test_the_hand_raises_one_error_after_the_other_and_the_kernel_counts_each(guest: Guest) -> None:
+    before = guest.run("cat /sys/bus/pci/devices/0000:00:03.0/aer_dev_correctable")
+    assert guest.tell_hand("aer 0 3 0 0 " + " ".join(["1"] * 39 + ["81"])) == "ok"
+    counted = guest.run("sleep 0.5; cat /sys/bus/pci/devices/0000:00:03.0/aer_dev_correctable")
+    assert "RxErr 0\n" in before and "RxErr 40\n" in counted and "BadDLLP 1\n" in counted
 
 
 def test_the_login_goes_and_comes_back(guest: Guest) -> None:
