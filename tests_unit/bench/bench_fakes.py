@@ -166,7 +166,8 @@ class ShellServer(ConsoleServer):
         self._pty, slave = pty.openpty()
         env = {"PATH": os.environ["PATH"], "PS1": PROMPT, "TERM": "vt100", "INPUTRC": "/dev/null"}
         self._shell = subprocess.Popen(
-            ["setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"],
+            # who runs the tests in the background ignores INT and QUIT; no login does
+            ["env", "--default-signal=INT,QUIT", "setsid", "--ctty", "bash", "--norc", "--noprofile", "-i"],
             stdin=slave,
             stdout=slave,
             stderr=slave,

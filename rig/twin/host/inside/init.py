@@ -29,6 +29,7 @@ _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt"
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _EMPTY_INDEX = struct.pack(">3I", 0xB007F457, 0x00020001, 0)
 """A module index without entries. Ref: kmod libkmod/libkmod-index.c."""
+_OF_A_LOGIN = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGQUIT, signal.SIGTERM)
 _TRIES = 3
 _CONFIG_BYTES = 1 << 16
 _PR_SET_NO_NEW_PRIVS, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER, _BPF_BYTES = 38, 1, 8, 8
@@ -244,7 +245,8 @@ class _Getty:
 
 
 def _login(config: dict[str, Any]) -> None:
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
+    # whoever started the rig may ignore some, as a job in the background does; a getty does not
+    for number in _OF_A_LOGIN:
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     line = os.open("/dev/ttyS0", os.O_RDWR)
