@@ -14,7 +14,7 @@ from rig.expect import Parts
 from rig.model import Findings, Measurement
 from rig.parse import lspci, sysfs
 from rig.parse.dump import Entry
-from rig.parse.kernel_log import Event, Harm, events, failed_bars
+from rig.parse.kernel_log import Event, FailedBar, Harm, events, failed_bars
 from rig.ports import HostPort
 from rig.steps.aer import ErrorWindow
 from rig.steps.answers import answers
@@ -163,7 +163,8 @@ def _missing(name: str, unit: str, now: float | None, able: Sequence[float | Non
 
 def _bars(found: Located, files: Mapping[str, Entry], told: Sequence[Event]) -> list[Measurement]:
     """BARs without an address, of all functions: by the resource file and by the kernel's last word on each."""
-    lost = {function: _lost_bars(function, files, told) for function in found.functions}
+    failed = [bar for bar in failed_bars(told) if bar.harm is Harm.FATAL]
+    lost = {function: _lost_bars(function, files, failed) for function in found.functions}
     count = sum(max(map(len, ways.values())) for ways in lost.values())
     notes = [
         f"function {f[-1]}: {said}" if f != found.endpoint else said for f, w in lost.items() if (said := _said(w))
@@ -171,12 +172,12 @@ def _bars(found: Located, files: Mapping[str, Entry], told: Sequence[Event]) -> 
     return [Measurement("pcie.bars.unassigned", count, "1", "; ".join(notes), "dmesg.txt")]
 
 
-def _lost_bars(function: str, files: Mapping[str, Entry], told: Sequence[Event]) -> dict[str, list[str]]:
+def _lost_bars(function: str, files: Mapping[str, Entry], failed: Sequence[FailedBar]) -> dict[str, list[str]]:
     """Who says so to the BARs that one function has without an address."""
     bars = sysfs.bars(text_of(files, f"{DEVICES}/{function}/resource") or "")
     return {
         "resource file": [str(b.index) for b in bars if b.index <= 5 and not b.assigned],
-        "kernel": [b.resource for b in failed_bars(told) if b.device == function and b.harm is Harm.FATAL],
+        "kernel": [b.resource for b in failed if b.device == function],
     }
 
 
