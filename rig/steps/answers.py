@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from rig.errors import BenchError
 from rig.model import Measurement
-from rig.parse import setpci, sysfs
+from rig.parse import sysfs
 from rig.parse.dump import Kind
 from rig.ports import HostPort
-from rig.steps.pci import DEVICES, Located, read_files
+from rig.steps.pci import DEVICES, Located, read_files, register
 
 NAME = "pcie.answers"
 YES, NO, RESET = "yes", "no", "reset"
@@ -34,19 +34,12 @@ def answers(host: HostPort, card: Located | None) -> Measurement:
     if text is None or sysfs.is_gone(text):
         read = "cannot be read" if text is None else f"reads as all ones ({text.strip()})"
         return Measurement(NAME, NO, "", f"link width of {card.endpoint} {read}")
-    command = _command(host, card.endpoint)
+    command = register(host, card.endpoint, "COMMAND")
     if command == _ALL_ONES:
         return Measurement(NAME, NO, "", f"the Command register of {card.endpoint} reads as all ones")
     if found[driver].text and command is not None and not command & _MEMORY_SPACE:
         return Measurement(NAME, RESET, "", f"the Command register of {card.endpoint} is {command:#x} under its driver")
     return Measurement(NAME, YES, "")
-
-
-def _command(host: HostPort, address: str) -> int | None:
-    """The Command register; None where setpci does not tell."""
-    reply = host.run(f"setpci -s {address} COMMAND")
-    found = setpci.values(reply.text, 1) if reply.code == 0 else None
-    return found[0] if found else None
 
 
 @contextmanager

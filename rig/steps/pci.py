@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rig.errors import BenchError, ReplyError
 from rig.model import Card
-from rig.parse import sysfs
+from rig.parse import setpci, sysfs
 from rig.parse.dump import Entry, Kind, dump_commands, parse_dump
 from rig.ports import HostPort
 
@@ -68,6 +68,13 @@ def text_of(entries: Mapping[str, Entry], path: str) -> str | None:
     """A file's text; None when it is not there or not readable."""
     entry = entries.get(path)
     return entry.text if entry is not None else None
+
+
+def register(host: HostPort, address: str, name: str) -> int | None:
+    """A register of configuration space in setpci's words, `COMMAND` or `ECAP19+8.l`; None: setpci does not tell it."""
+    reply = host.run(f"setpci -s {address} {name}")
+    found = setpci.values(reply.text, 1) if reply.code == 0 else None
+    return found[0] if found else None
 
 
 def locate(host: HostPort, card: Card, root_port: str | None) -> Located | None:

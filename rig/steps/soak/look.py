@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.expect import Parts
-from rig.parse import setpci
 from rig.ports import HostPort
 from rig.steps.enumeration import LINK_ATTRIBUTES, LinkState, link_state
 from rig.steps.pci import (
@@ -20,6 +19,7 @@ from rig.steps.pci import (
     correctable_between,
     read_errors,
     read_files,
+    register,
     uncorrectable_between,
 )
 
@@ -119,6 +119,5 @@ class LaneErrors:
             self._host.run(f"setpci -s {address} {LANE_ERRORS}={self._mask:08x}")
 
     def _read(self, address: str) -> int | None:
-        reply = self._host.run(f"setpci -s {address} {LANE_ERRORS}")
-        found = setpci.values(reply.text, 1) if reply.code == 0 else None
-        return found[0] & self._mask if found else None
+        found = register(self._host, address, LANE_ERRORS)
+        return None if found is None else found & self._mask
